@@ -1,0 +1,56 @@
+# Every target sets itself up: Python packages in .venv, test programs in the user's cache.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+TOOLS := $(BIN)/python tests/tools/build.py
+PURE := $(wildcard tests/architecture tests/unit tests/properties)
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/.stamp ## Show Navicert admit and refuse sample images, without a cluster
+	$(BIN)/navicert demo
+
+.PHONY: test
+test: .venv/.stamp tools ## Run every test; builds the test programs first (minutes the first time); a skipped test fails
+	$(BIN)/pytest --no-skips -n 2 --dist loadfile
+
+.PHONY: check
+check: .venv/.stamp ## Format, lint, types, import contracts and the tests without processes; under a minute
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(PURE)
+
+.PHONY: bench
+bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry
+	$(BIN)/python -m tests.bench.run
+
+.PHONY: tools
+tools: .venv/.stamp ## Build etcd, kube-apiserver, registries, cosign and helm into the user's cache, once
+	$(TOOLS)
+
+.PHONY: crds
+crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions from the models
+	$(BIN)/python -m controller.wire.crd charts/navicert/crds
+
+.PHONY: manifests
+manifests: crds ## Render the chart into manifests/install.yaml, with the real helm
+	$(TOOLS) --only helm
+	$(BIN)/python -m tests.tools.render manifests/install.yaml
+
+.PHONY: lock
+lock: .venv/.stamp ## Resolve pyproject.toml into uv.lock again; make lock UPGRADE=1 takes newer versions
+	$(BIN)/python tests/tools/lock.py $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove .venv and caches in this folder; the test programs in the user's cache stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp: uv.lock pyproject.toml tests/tools/bootstrap.sh tests/tools/bootstrap-requirements.txt
+	tests/tools/bootstrap.sh
+	@touch $@
