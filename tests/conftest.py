@@ -1,0 +1,133 @@
+"""Tiers, the guard against network use in the pure ones, and the shared control plane and registries.
+
+A skipped test fails the run under ``CI`` or with ``--no-skips``: a tier that could not run is not a tier that passed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.controlplane import ControlPlane
+from tests.support.registries import Cosign, Kind, Registry
+from tests.support.tools import Helm
+
+HERE = Path(__file__).resolve().parent
+MARKED_TIERS = frozenset({"apiserver", "registry"})
+PURE_TIERS = frozenset({"architecture", "properties", "unit"})
+
+
+def tier(item: pytest.Item) -> str:
+    """The first folder below tests."""
+    return item.path.relative_to(HERE).parts[0]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (always so under CI)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if tier(item) in MARKED_TIERS:
+            item.add_marker(tier(item))
+
+
+def skips_fail(config: pytest.Config) -> bool:
+    return bool(config.getoption("--no-skips") or os.environ.get("CI"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and skips_fail(item.config):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and --no-skips or CI forbids that: {reason(report)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped and skips_fail(collector.config):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and --no-skips or CI forbids that: {reason(report)}"
+    return report
+
+
+def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+class NetworkGuard:
+    """An audit hook: while active, naming or reaching another socket than a Unix one fails the test."""
+
+    EVENTS = frozenset({"socket.bind", "socket.connect", "socket.getaddrinfo", "socket.sendto"})
+
+    def __init__(self) -> None:
+        self.active = False
+        sys.addaudithook(self._refuse)
+
+    def _refuse(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.active or event not in self.EVENTS:
+            return
+        # The first argument is the socket, the second the address; a Unix socket's is a path.
+        if event == "socket.getaddrinfo" or not isinstance(arguments[1], str | bytes):
+            # Not an OSError: code under test turns those into ordinary outcomes.
+            pytest.fail(f"{event} in a tier without network: {arguments}")
+
+
+network = NetworkGuard()
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_pure_tiers(request: pytest.FixtureRequest) -> Iterator[None]:
+    network.active = tier(request.node) in PURE_TIERS
+    yield
+    network.active = False
+
+
+@pytest.fixture(scope="session")
+def controlplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """The control plane this worker's tests share: work in a namespace of your own."""
+    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as shared:
+        yield shared
+
+
+@pytest.fixture
+def new_controlplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], ControlPlane]]:
+    """Makes control planes for one test alone; also from several threads at once."""
+    with ExitStack() as running:
+        yield lambda: running.enter_context(ControlPlane(tmp_path_factory.mktemp("controlplane")))
+
+
+@pytest.fixture(scope="session")
+def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry with the referrers API; push to a repository of your own."""
+    with Registry(Kind.REFERRERS, tmp_path_factory.mktemp("registry")) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def distribution_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry without the referrers API; push to a repository of your own."""
+    with Registry(Kind.DISTRIBUTION, tmp_path_factory.mktemp("registry")) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
+    return Cosign(tmp_path_factory.mktemp("cosign"))
+
+
+@pytest.fixture
+def helm(controlplane: ControlPlane, tmp_path: Path) -> Helm:
+    """The real helm with every permission on the shared control plane."""
+    return Helm(tmp_path, controlplane.admin_kubeconfig)
