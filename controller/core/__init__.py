@@ -1,0 +1,1 @@
+"""Vocabulary and judgement: standard library only, no I/O, no clock, no logging."""

@@ -1,0 +1,161 @@
+"""Evaluating policies on the evidence of one image: facts in, findings out. No I/O, no clock."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from controller.core.answer import Answer
+from controller.core.build import judge_build
+from controller.core.evidence import Evidence
+from controller.core.image import Digest, ImageReference
+from controller.core.match import Applies
+from controller.core.policy import BrokenPolicy, Mode, Policy, PolicySet, Tags, Uncovered
+from controller.core.reasons import Reason
+from controller.core.signatures import judge_signatures
+from controller.core.slsa import TrustedBuilder
+from controller.core.source import captures_of
+from controller.core.text import printable
+from controller.core.verdict import Finding, ImageVerdict, Proven
+from controller.core.workload import Form, Workload, WorkloadImage
+
+_COVERING_KIND = "ClusterSLSAPolicy"
+_UNCOVERED_MODES = {Uncovered.ALLOW: Mode.AUDIT, Uncovered.WARN: Mode.WARN, Uncovered.DENY: Mode.ENFORCE}
+_MAX_PROBLEMS_TOLD = 3
+_MOVES = "judged by what the tag points to now; it can move"
+
+Selected = tuple[tuple[Policy | BrokenPolicy, Applies], ...]
+
+
+def select(policies: PolicySet, workload: Workload, image: WorkloadImage) -> Selected:
+    """The policies that are about this image of this workload, or may be, in order of name. All of them apply."""
+    applying = ((policy, policy.match.applies(workload, image)) for policy in policies.policies)
+    return tuple((policy, applies) for policy, applies in applying if applies is not Applies.NO)
+
+
+def covers(selected: Selected) -> bool:
+    """Whether a ClusterSLSAPolicy in Enforce or Warn applies: a tenant's own policy covers nothing (POL-024)."""
+    return any(policy.name.kind == _COVERING_KIND and policy.mode is not Mode.AUDIT for policy, _ in selected)
+
+
+def needs_evidence(selected: Selected, form: Form, image: WorkloadImage) -> bool:
+    """Whether any selected policy can't be judged without the registry. Images that none matches never need it."""
+    if image.reference is None:
+        return False
+    sound = [policy for policy, applies in selected if applies is Applies.YES and isinstance(policy, Policy)]
+    return any(_static(policy, form, image.reference) is None for policy in sound)
+
+
+def judge_image(
+    policies: PolicySet,
+    workload: Workload,
+    image: WorkloadImage,
+    *,
+    evidence: Evidence | None,
+    uncovered: Uncovered,
+) -> ImageVerdict:
+    """All findings on one image. `evidence` is None only when `needs_evidence` said no."""
+    selected = select(policies, workload, image)
+    findings = [_judge(policies, workload, image, policy, applies, evidence) for policy, applies in selected]
+    covered = covers(selected)
+    if not covered:
+        detail = "no ClusterSLSAPolicy in Enforce or Warn matches this image"
+        findings.append(Finding(policy=None, mode=_UNCOVERED_MODES[uncovered], reason=Reason.Uncovered, detail=detail))
+    if workload.mirror:
+        findings = [replace(finding, mode=Mode.AUDIT) for finding in findings]
+    digest = evidence.digest if evidence else (image.reference.digest if image.reference else None)
+    return ImageVerdict(image=image, digest=digest, covered=covered, findings=tuple(findings))
+
+
+def _judge(
+    policies: PolicySet,
+    workload: Workload,
+    image: WorkloadImage,
+    policy: Policy | BrokenPolicy,
+    applies: Applies,
+    evidence: Evidence | None,
+) -> Finding:
+    answer = (
+        _unjudgeable(workload, image, policy, applies)
+        if isinstance(policy, BrokenPolicy) or image.reference is None or applies is Applies.UNKNOWN
+        else evaluate(policy, policies.builders, workload.form, image.reference, evidence)
+    )
+    return Finding(
+        policy=policy.name, mode=policy.mode, reason=answer.reason, detail=answer.detail, proven=answer.proven
+    )
+
+
+def _unjudgeable(workload: Workload, image: WorkloadImage, policy: Policy | BrokenPolicy, applies: Applies) -> Answer:
+    if isinstance(policy, BrokenPolicy):
+        told = "; ".join(str(problem) for problem in policy.problems[:_MAX_PROBLEMS_TOLD])
+        return Answer(reason=Reason.PolicyBroken, detail=printable(told, limit=400))
+    if applies is Applies.UNKNOWN:
+        detail = (
+            f"the labels of namespace {printable(workload.namespace)} are not known, so it is not known if this applies"
+        )
+        return Answer(reason=Reason.PoliciesNotSynced, detail=detail)
+    return Answer(reason=Reason.MalformedReference, detail=f"{image.text!r} is not an image reference")
+
+
+def evaluate(
+    policy: Policy,
+    builders: Mapping[str, TrustedBuilder],
+    form: Form,
+    reference: ImageReference,
+    evidence: Evidence | None,
+) -> Answer:
+    """What a sound policy says of an image that it is about: the first requirement that is not met, or Satisfied.
+
+    Ignorance never fails and never passes: where there is a gap in the evidence and the facts at hand do not satisfy,
+    the answer is the gap's error. Raises ValueError when evidence is needed and none is given.
+    """
+    static = _static(policy, form, reference)
+    if static is not None:
+        return static
+    if evidence is None:
+        raise ValueError("this policy can't be judged without evidence")
+    if not evidence.found:
+        return Answer(reason=Reason.ImageNotFound, detail="the registry says there is no such image")
+    if evidence.digest is None:
+        return _ignorance(evidence)
+    if evidence.digest in policy.deny:
+        return _denied(evidence.digest)
+    answers = tuple(_requirements(policy, builders, reference, evidence))
+    unsatisfied = next((answer for answer in answers if not answer.satisfied), None)
+    if unsatisfied is not None:
+        return _ignorance(evidence) if evidence.gaps else unsatisfied
+    proven = answers[0].proven if answers else Proven()
+    return Answer(reason=Reason.Satisfied, detail="" if reference.digest else _MOVES, proven=proven)
+
+
+def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | None:
+    """What needs no registry: an answer that is final, or None when evidence must decide."""
+    if reference.digest is not None and reference.digest in policy.deny:
+        return _denied(reference.digest)
+    if reference.digest is None and policy.tags is Tags.DENY:
+        return Answer(reason=Reason.TagNotAllowed, detail="the image is named by a tag, which can move")
+    pins = policy.tags is Tags.PIN and policy.mode is Mode.ENFORCE and form is Form.POD
+    if reference.digest is None and pins:
+        return Answer(
+            reason=Reason.TagNotPinned, detail="the image is named by a tag that was not pinned to its digest"
+        )
+    if not policy.wanted and (reference.digest is not None or not policy.deny):
+        return Answer(reason=Reason.Satisfied, detail="" if reference.digest else _MOVES)
+    return None
+
+
+def _requirements(
+    policy: Policy, builders: Mapping[str, TrustedBuilder], reference: ImageReference, evidence: Evidence
+) -> Iterator[Answer]:
+    if policy.build is not None:
+        captures = captures_of(policy.match.images, reference.repository)
+        yield judge_build(policy.build, evidence, builders, captures)
+    for requirement in policy.signatures:
+        yield judge_signatures(requirement, evidence, reference.repository)
+
+
+def _denied(digest: Digest) -> Answer:
+    return Answer(reason=Reason.Denied, detail=f"the policy denies {digest}")
+
+
+def _ignorance(evidence: Evidence) -> Answer:
+    gap = evidence.gaps[0]  # sorted: the same gap is told for the same facts
+    return Answer(reason=gap.reason, detail=gap.detail)

@@ -1,0 +1,107 @@
+"""Findings, and the one expression that turns them into an admission or a refusal."""
+
+from dataclasses import dataclass, field
+
+from controller.core.image import Digest
+from controller.core.policy import Mode, PolicyName
+from controller.core.reasons import Outcome, Reason
+from controller.core.workload import WorkloadImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What the statement showed on which a finding rests. Filled for the closest statement of a failure, too.
+
+    `level` is the Build level looked up for it; `builders` are the TrustedBuilders that speak for it.
+    """
+
+    level: int | None = None
+    builders: tuple[str, ...] = ()
+    builder_id: str | None = None
+    source: str | None = None
+    signer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """How one policy judged one image. `policy` is None for what no policy says: uncovered, not synced, a bug.
+
+    `detail` is fit to print and the same for the same facts: it holds no time and no request id.
+    """
+
+    policy: PolicyName | None
+    mode: Mode
+    reason: Reason
+    detail: str = ""
+    proven: Proven = field(default_factory=Proven)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The class of the reason."""
+        return self.reason.outcome
+
+    @property
+    def refuses(self) -> bool:
+        """Whether this finding alone refuses the workload."""
+        return self.mode is Mode.ENFORCE and self.outcome in (Outcome.FAIL, Outcome.ERROR)
+
+    @property
+    def warns(self) -> bool:
+        """Whether this finding is told to the client as a warning."""
+        return self.mode is Mode.WARN and self.outcome in (Outcome.FAIL, Outcome.ERROR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVerdict:
+    """One image of the workload with its findings. It was judged: there is always at least one finding."""
+
+    image: WorkloadImage
+    digest: Digest | None
+    covered: bool
+    findings: tuple[Finding, ...]
+
+    def __post_init__(self) -> None:
+        if not self.findings:
+            raise ValueError("an image without a finding was not judged")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer for a workload. `images` is empty only for an update that adds or changes no image.
+
+    `conclude` is the way to make one; `unchanged` says out loud that there was nothing to judge.
+    """
+
+    images: tuple[ImageVerdict, ...]
+    unchanged: bool
+
+    def __post_init__(self) -> None:
+        if self.unchanged == bool(self.images):
+            raise ValueError("a verdict judges images, or says that none changed: nothing vacuous admits")
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings of all images."""
+        return tuple(finding for image in self.images for finding in image.findings)
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the workload is admitted. The only place that decides it."""
+        return not any(finding.refuses for finding in self.findings)
+
+    @property
+    def code(self) -> int:
+        """The HTTP status the API server shows: 200 admitted, 403 failed, 500 a bug, 503 could not find out."""
+        refusing = [finding for finding in self.findings if finding.refuses]
+        if not refusing:
+            return 200
+        if any(finding.outcome is Outcome.FAIL for finding in refusing):
+            return 403
+        return 500 if any(finding.reason is Reason.InternalError for finding in refusing) else 503
+
+
+def conclude(images: tuple[ImageVerdict, ...], *, expected: int) -> Verdict:
+    """The verdict over `expected` images; every one of them must have been judged."""
+    if len(images) != expected:
+        raise ValueError(f"{expected} images to judge, {len(images)} judged")
+    return Verdict(images=images, unchanged=expected == 0)

@@ -1,0 +1,165 @@
+"""Facts for tests of judgement, as if verified: only the tests of `core` may make them up like this."""
+
+from dataclasses import replace
+
+from controller.core.evidence import Evidence, Gap, KeySigner, Kind, Provenance, Refused, SourceClaim, VerifiedStatement
+from controller.core.image import Digest, Repository
+from controller.core.match import Match
+from controller.core.patterns import Glob, ImageGlob
+from controller.core.policy import (
+    BuildRequirement,
+    Mode,
+    Policy,
+    PolicyName,
+    PolicySet,
+    SignatureRequirement,
+    SourceRequirement,
+    Tags,
+)
+from controller.core.predicates import COSIGN_SIGN_V1, PROVENANCE_V1
+from controller.core.slsa import KeyMatcher, SourceFrom, TrustedBuilder
+from controller.core.source import SourceTemplate
+from controller.core.workload import Form, Slot, Workload, WorkloadImage
+
+D = Digest.of(b"the image")
+OTHER = Digest.of(b"another image")
+PINNED = f"ghcr.io/acme/shop@{D}"
+BUILDER_ID = "https://builder.acme.example/reusable@v1"
+BUILD_TYPE = "https://actions.github.io/buildtypes/workflow/v1"
+SOURCE = SourceClaim(repository="https://github.com/acme/shop", ref="refs/tags/v1.2.3")
+
+
+def signer(key: str = "builder", *, root: str = "acme") -> KeySigner:
+    return KeySigner(trust_root=root, key=f"sha256:{key}", name=key)
+
+
+def matcher(key: str = "builder", *, root: str = "acme") -> KeyMatcher:
+    return KeyMatcher(trust_root=root, key=f"sha256:{key}", label=f"key {key} of {root}")
+
+
+def provenance(
+    *,
+    key: str = "builder",
+    root: str = "acme",
+    builder_id: str = BUILDER_ID,
+    build_type: str = BUILD_TYPE,
+    source: SourceClaim = SOURCE,
+    payload: str = "P",
+) -> VerifiedStatement:
+    return VerifiedStatement(
+        kind=Kind.PROVENANCE,
+        predicate_type=PROVENANCE_V1,
+        subject=D,
+        payload=Digest.of(payload.encode()),
+        signer=signer(key, root=root),
+        provenance=Provenance(builder_id=builder_id, build_type=build_type, source=source),
+    )
+
+
+def signature(
+    key: str, *, root: str = "acme", payload: str = "S", repository: Repository | None = None
+) -> VerifiedStatement:
+    return VerifiedStatement(
+        kind=Kind.IMAGE_SIGNATURE,
+        predicate_type=COSIGN_SIGN_V1,
+        subject=D,
+        payload=Digest.of(payload.encode()),
+        signer=signer(key, root=root),
+        repository=repository,
+    )
+
+
+def evidence(*statements: VerifiedStatement, refused: tuple[Refused, ...] = (), gaps: tuple[Gap, ...] = ()) -> Evidence:
+    return Evidence(digest=D, statements=statements, refused=refused, gaps=gaps)
+
+
+def builder(
+    name: str = "reusable",
+    *,
+    level: int = 3,
+    key: str = "builder",
+    root: str = "acme",
+    ids: tuple[str, ...] = (BUILDER_ID,),
+    build_types: frozenset[str] = frozenset(),
+    source_from: SourceFrom = SourceFrom.PROVENANCE,
+) -> TrustedBuilder:
+    return TrustedBuilder(
+        name=name,
+        max_level=level,
+        signers=(matcher(key, root=root),),
+        builder_ids=tuple(Glob.compile(text) for text in ids),
+        build_types=build_types,
+        source_from=source_from,
+    )
+
+
+IMAGES = (ImageGlob.compile("ghcr.io/acme/*"),)
+
+
+def sources(
+    *repositories: str, refs: tuple[str, ...] = (), images: tuple[ImageGlob, ...] = IMAGES
+) -> SourceRequirement:
+    return SourceRequirement(
+        repositories=tuple(SourceTemplate.compile(text, images) for text in repositories),
+        refs=tuple(Glob.compile(text) for text in refs),
+    )
+
+
+BUILD = BuildRequirement(level=3, sources=(sources("https://github.com/acme/{1}", refs=("refs/tags/v*",)),))
+
+
+def signatures(*keys: str, threshold: int = 1, match_repository: bool = False) -> SignatureRequirement:
+    signers = tuple(replace(matcher(key), label=f"entry {n} ({key})") for n, key in enumerate(keys))
+    return SignatureRequirement(signers=signers, threshold=threshold, match_repository=match_repository)
+
+
+def policy(
+    name: str = "production",
+    *,
+    mode: Mode = Mode.ENFORCE,
+    match: Match | None = None,
+    tags: Tags = Tags.PIN,
+    deny: frozenset[Digest] = frozenset(),
+    build: BuildRequirement | None = BUILD,
+    required: tuple[SignatureRequirement, ...] = (),
+    namespace: str = "",
+) -> Policy:
+    kind = "SLSAPolicy" if namespace else "ClusterSLSAPolicy"
+    scope = match or Match(images=IMAGES, namespace=namespace or None)
+    return Policy(
+        name=PolicyName(kind=kind, namespace=namespace, name=name),
+        mode=mode,
+        match=scope,
+        tags=tags,
+        deny=deny,
+        build=build,
+        signatures=required,
+    )
+
+
+def policies(*members: Policy, builders: tuple[TrustedBuilder, ...] = (builder(),)) -> PolicySet:
+    return PolicySet(policies=members, builders={one.name: one for one in builders})
+
+
+def workload(
+    *images: str,
+    form: Form = Form.POD,
+    namespace: str = "shop",
+    labels: dict[str, str] | None = None,
+    namespace_labels: dict[str, str] | None = None,
+    namespace_known: bool = True,
+    mirror: bool = False,
+) -> Workload:
+    return Workload(
+        kind="Pod" if form is Form.POD else "Deployment",
+        namespace=namespace,
+        name="web",
+        form=form,
+        labels=labels or {},
+        images=tuple(
+            WorkloadImage.of(text, (Slot(role="container", name=f"c{n}"),))
+            for n, text in enumerate(images or (PINNED,))
+        ),
+        namespace_labels=(namespace_labels or {}) if namespace_known else None,
+        mirror=mirror,
+    )
