@@ -49,11 +49,14 @@ def judge_image(
     workload: Workload,
     image: WorkloadImage,
     *,
+    selected: Selected,
     evidence: Evidence | None,
     uncovered: Uncovered,
 ) -> ImageVerdict:
-    """All findings on one image. `evidence` is None only when `needs_evidence` said no."""
-    selected = select(policies, workload, image)
+    """All findings on one image, of the policies that `select` found to be about it.
+
+    `evidence` is None only when `needs_evidence` said no.
+    """
     findings = [_judge(policies, workload, image, policy, applies, evidence) for policy, applies in selected]
     covered = covers(selected)
     if not covered:

@@ -57,6 +57,8 @@ class Glob:
 
     def captures(self, text: str) -> tuple[str, ...] | None:
         """What each wildcard matched, from the left each as short as the rest allows; None when it does not fit."""
+        if not self._ends_fit(text):
+            return None
         ends = _reachable(self.tokens, text)
         if 0 not in ends[0]:
             return None
@@ -70,6 +72,11 @@ class Glob:
             else:
                 position += len(token)
         return tuple(captured)
+
+    def _ends_fit(self, text: str) -> bool:
+        """The cheap part first: of a thousand policies most are about another host."""
+        first, last = self.tokens[0], self.tokens[-1]
+        return (first.startswith("*") or text.startswith(first)) and (last.startswith("*") or text.endswith(last))
 
     def __str__(self) -> str:
         return self.text
@@ -142,7 +149,8 @@ class ImageGlob:
 
     def captures(self, repository: Repository) -> tuple[str, ...] | None:
         """What each wildcard matched ({1} is the first); None when the repository is not meant."""
-        host, path = self.host.captures(repository.host), self.path.captures(repository.path)
+        host = self.host.captures(repository.host)
+        path = None if host is None else self.path.captures(repository.path)
         return None if host is None or path is None else host + path
 
     def __str__(self) -> str:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.build import judge_build
-from controller.core.evaluate import judge_image
 from controller.core.evidence import Evidence, Gap, Kind, Refused, SourceClaim, VerifiedStatement
 from controller.core.policy import BuildRequirement, Mode, Policy, Tags, Uncovered
 from controller.core.reasons import Outcome, Reason
@@ -16,6 +15,7 @@ from tests.support.facts import (
     BUILD,
     D,
     builder,
+    judge_image,
     policies,
     policy,
     provenance,

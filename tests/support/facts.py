@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from controller.core import evaluate
 from controller.core.evidence import Evidence, Gap, KeySigner, Kind, Provenance, Refused, SourceClaim, VerifiedStatement
 from controller.core.image import Digest, Repository
 from controller.core.match import Match
@@ -15,10 +16,12 @@ from controller.core.policy import (
     SignatureRequirement,
     SourceRequirement,
     Tags,
+    Uncovered,
 )
 from controller.core.predicates import COSIGN_SIGN_V1, PROVENANCE_V1
 from controller.core.slsa import KeyMatcher, SourceFrom, TrustedBuilder
 from controller.core.source import SourceTemplate
+from controller.core.verdict import ImageVerdict
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
 
 D = Digest.of(b"the image")
@@ -163,3 +166,11 @@ def workload(
         namespace_labels=(namespace_labels or {}) if namespace_known else None,
         mirror=mirror,
     )
+
+
+def judge_image(
+    members: PolicySet, pod: Workload, image: WorkloadImage, *, evidence: Evidence | None, uncovered: Uncovered
+) -> ImageVerdict:
+    """Select and judge, as a decision does."""
+    selected = evaluate.select(members, pod, image)
+    return evaluate.judge_image(members, pod, image, selected=selected, evidence=evidence, uncovered=uncovered)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.core.errors import Problem
-from controller.core.evaluate import judge_image, needs_evidence, select
+from controller.core.evaluate import needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.match import Applies, Match
 from controller.core.patterns import Glob, ImageGlob
@@ -21,6 +21,7 @@ from tests.support.facts import (
     D,
     builder,
     evidence,
+    judge_image,
     policies,
     policy,
     provenance,

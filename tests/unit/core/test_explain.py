@@ -2,11 +2,10 @@
 
 import pytest
 
-from controller.core.evaluate import judge_image
 from controller.core.explain import MAX_MESSAGE_BYTES, MAX_WARNING_CHARACTERS, MAX_WARNINGS, refusal, warnings
 from controller.core.policy import Mode, Uncovered
 from controller.core.verdict import Verdict, conclude
-from tests.support.facts import D, evidence, policies, policy, workload
+from tests.support.facts import D, evidence, judge_image, policies, policy, workload
 
 
 def verdict(*, mode: Mode = Mode.ENFORCE, images: int = 1, repository: str = "ghcr.io/acme/shop") -> Verdict:

@@ -1,0 +1,1 @@
+"""Use-cases: order of calls, deadlines, gathering, judging. No library of the edges is imported here."""

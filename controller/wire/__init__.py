@@ -1,0 +1,1 @@
+"""Every foreign document: parsed and rendered here, without I/O."""

@@ -1,0 +1,61 @@
+"""DSSE envelopes (github.com/secure-systems-lab/dsse, v1.0.2): a payload, its type, and signatures over both."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from controller.core.errors import MalformedAttestation
+from controller.wire.encoding import parse_base64
+from controller.wire.strictjson import parse_strict
+
+MAX_SIGNATURES = 32  # each is tried with every key
+
+
+class EnvelopeSignature(msgspec.Struct, frozen=True):
+    """One signature as written. A `keyid` may stand beside it; it is a hint that decides nothing, so it is not read."""
+
+    sig: str
+
+
+class EnvelopeDocument(msgspec.Struct, frozen=True, rename="camel"):
+    """The JSON form of an envelope. Fields that are not named here are ignored."""
+
+    payload_type: str
+    payload: str
+    signatures: Annotated[tuple[EnvelopeSignature, ...], msgspec.Meta(min_length=1, max_length=MAX_SIGNATURES)]
+
+    def open(self) -> "Envelope":
+        """Decode payload and signatures. Raises MalformedAttestation."""
+        return Envelope(
+            payload_type=self.payload_type,
+            payload=parse_base64(self.payload, what="the payload of the envelope"),
+            signatures=tuple(_signature(entry) for entry in self.signatures),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A decoded envelope: what it claims, nothing of it verified. At least one signature, none of them empty."""
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[bytes, ...]
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """The pre-authentication encoding (DSSE, protocol.md): lengths are of bytes, not of characters."""
+        payload_type = self.payload_type.encode()
+        return b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type, len(self.payload), self.payload)
+
+
+def parse_envelope(content: bytes) -> Envelope:
+    """Read a bare envelope, which may have up to MAX_SIGNATURES signatures. Raises MalformedAttestation."""
+    return parse_strict(content, EnvelopeDocument, what="the envelope").open()
+
+
+def _signature(entry: EnvelopeSignature) -> bytes:
+    signature = parse_base64(entry.sig, what="a signature of the envelope")
+    if not signature:
+        raise MalformedAttestation("a signature of the envelope is empty")
+    return signature

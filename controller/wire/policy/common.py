@@ -1,0 +1,174 @@
+"""What several kinds share: scalar types with their bounds, label selectors, signer entries."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from controller.core.patterns import Glob, ImageGlob
+from controller.wire.policy.nodes import RFC3339, Fields, Node, Rule, exactly_one, instant, together
+
+PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
+
+_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_DURATION = r"^[1-9][0-9]{0,5}[hms]$"
+
+
+def _glob(text: str) -> str:
+    return Glob.compile(text).text
+
+
+def _image_glob(text: str) -> str:
+    return ImageGlob.compile(text).text
+
+
+def _time(text: str) -> str:
+    if instant(text) is None:
+        raise ValueError("no such date or time of day")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=1024)]
+Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\S")]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_NAME)]
+KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAME)]
+URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")]
+GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
+ImageGlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_image_glob)]
+Duration = Annotated[str, Field(max_length=16, pattern=_DURATION)]
+Timestamp = Annotated[
+    str,
+    Field(max_length=40, pattern=RFC3339, json_schema_extra={"format": "date-time"}),
+    AfterValidator(_time),
+]
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
+Trigger = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
+BuildLevel = Annotated[int, Field(ge=1, le=3)]
+SourceLevel = Annotated[int, Field(ge=1, le=4)]
+
+
+class LabelRequirement(Node):
+    """One requirement on one label."""
+
+    key: LabelKey
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Annotated[list[LabelValue], Field(min_length=1, max_length=64)] | None = None
+    """For In and NotIn, and only for them."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="(self.operator in ['In', 'NotIn']) == has(self.values)",
+            holds=lambda fields: (fields.get("operator") in ("In", "NotIn")) == ("values" in fields),
+            message="In and NotIn need values, Exists and DoesNotExist have none",
+            field="values",
+        ),
+    )
+
+
+class LabelSelector(Node):
+    """A label selector with the meaning that Kubernetes gives it: everything in it must hold."""
+
+    match_labels: Annotated[dict[LabelKey, LabelValue], Field(min_length=1, max_length=32)] | None = None
+    """Labels with exactly these values."""
+    match_expressions: Annotated[list[LabelRequirement], Field(min_length=1, max_length=32)] | None = None
+    """Requirements on single labels."""
+
+
+class Extensions(Node):
+    """Certificate extensions by name; each must have exactly this value."""
+
+    build_signer_uri: Text | None = None
+    build_signer_digest: Text | None = None
+    runner_environment: Text | None = None
+    source_repository_uri: Text | None = None
+    source_repository_digest: Text | None = None
+    source_repository_ref: Text | None = None
+    source_repository_id: Text | None = None
+    source_repository_owner_uri: Text | None = None
+    source_repository_owner_id: Text | None = None
+    build_config_uri: Text | None = None
+    build_config_digest: Text | None = None
+    build_trigger: Text | None = None
+    run_invocation_uri: Text | None = None
+    source_repository_visibility_at_signing: Text | None = None
+
+
+class Certificate(Node):
+    """A signer that a certificate names (keyless signing)."""
+
+    trust_root: ObjectName = "sigstore"
+    """The TrustRoot that the certificate must chain to."""
+    issuer: Text
+    """The identity provider, exactly as the certificate names it."""
+    subject: GlobText | None = None
+    """The subject alternative name: * stops at a slash, ** does not; always the whole string."""
+    subject_reg_exp: Text | None = None
+    """The subject alternative name as an RE2 expression; always the whole string."""
+    subject_type: Literal["URI", "Email", "OtherName"] = "URI"
+    """The kind of the subject alternative name."""
+    extensions: Extensions | None = None
+    """Certificate extensions that must have exactly these values."""
+    not_after: Timestamp | None = None
+    """Signing times after this one no longer count."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("subject", "subjectRegExp"),)
+
+
+def _no_private_key(fields: Fields) -> bool:
+    pem = fields.get("pem")
+    return not isinstance(pem, str) or "PRIVATE KEY" not in pem
+
+
+# A rule and not a pattern: where a pattern fails, the API server's answer quotes the value.
+PUBLIC_ONLY = Rule(
+    cel="!has(self.pem) || !self.pem.contains('PRIVATE KEY')",
+    holds=_no_private_key,
+    message="this is a private key: replace it by its public key, and the key pair by a new one",
+    field="pem",
+)
+
+
+class PublicKey(Node):
+    """A signer that is a public key: one of a TrustRoot by its name, or inline."""
+
+    trust_root: ObjectName | None = None
+    """The TrustRoot that holds the key."""
+    name: KeyName | None = None
+    """The key's name in that TrustRoot."""
+    pem: Annotated[str, Field(min_length=1, max_length=PEM_CHARACTERS)] | None = None
+    """The public key itself, PEM. It needs neither transparency log nor signing time."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("name", "pem"), together("trustRoot", "name"), PUBLIC_ONLY)
+
+
+class SignerEntry(Node):
+    """Who may have signed: exactly one of certificate and publicKey."""
+
+    certificate: Certificate | None = None
+    public_key: PublicKey | None = None
+
+    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("certificate", "publicKey"),)
+
+
+Signers = Annotated[list[SignerEntry], Field(min_length=1, max_length=16)]
+
+
+class Condition(Node):
+    """A CEL expression that must be true of the statement."""
+
+    name: KeyName
+    expression: Annotated[str, Field(min_length=1, max_length=4096)]
+    message: Prose | None = None
+    """What to tell when it is false."""
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(
+        min_length=1,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    ),
+]

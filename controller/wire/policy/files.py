@@ -1,0 +1,101 @@
+"""Policies from files: YAML or JSON text to objects, with one meaning only."""
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import yaml
+
+from controller.core.errors import MalformedPolicy, Problem
+from controller.core.text import printable
+from controller.wire.policy.kinds import GROUP
+
+_DOCUMENT_CHARACTERS = 4 * 1024 * 1024
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader with duplicate keys refused and timestamps left as they are written.
+
+    Not the C one: its depth is bounded by the stack of the process, not by an exception.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # the base class declares it so
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(  # the base class's signature
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002
+    ) -> dict[Hashable, Any]:
+        """A mapping whose keys are text, each standing once."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            text = key.value if isinstance(key, yaml.ScalarNode) else ""
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in (_STRING, _MERGE):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
+            if text in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {text!r} stands twice", key.start_mark)
+            seen.add(text)
+        return super().construct_mapping(node, deep=deep)
+
+
+_STRING = "tag:yaml.org,2002:str"
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def parse_objects(text: str, name: str) -> tuple[dict[str, object], ...]:
+    """The objects of a file, Kubernetes lists unrolled: kinds of navicert.dev, and Namespaces for their labels.
+
+    `name` is the file's, for messages. Does not compile anything. Raises MalformedPolicy with every foreign kind,
+    each told by file and number of the document, or with the place where the text stops being YAML.
+    """
+    objects: list[dict[str, object]] = []
+    problems: list[Problem] = []
+    for number, document in enumerate(_documents(text, name), start=1):
+        place = f"{printable(name)} (document {number})"
+        for item in () if document is None else _unrolled(document):
+            if isinstance(item, dict) and _ours(item):
+                objects.append(item)
+            else:
+                problems.append(Problem(path=place, message=_refusal(item)))
+    if problems:
+        raise MalformedPolicy(problems)
+    return tuple(objects)
+
+
+def _documents(text: str, name: str) -> list[object]:
+    if len(text) > _DOCUMENT_CHARACTERS:
+        message = f"a file of policies has at most {_DOCUMENT_CHARACTERS} characters"
+        raise MalformedPolicy([Problem(path=printable(name), message=message)])
+    try:
+        return list(yaml.load_all(text, _Loader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"line {line}: {error.problem or 'not YAML'}"
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        message = f"not YAML that can be read: {type(error).__name__}"
+    raise MalformedPolicy([Problem(path=printable(name), message=printable(message))])
+
+
+def _unrolled(document: object) -> Iterator[object]:
+    items = document.get("items") if isinstance(document, dict) else None
+    if isinstance(document, dict) and str(document.get("kind")).endswith("List") and isinstance(items, list):
+        yield from items
+    else:
+        yield document
+
+
+def _ours(item: dict[str, object]) -> bool:
+    group, slash, _ = str(item.get("apiVersion")).partition("/")
+    if not slash:
+        return (group, item.get("kind")) == ("v1", "Namespace")
+    return group == GROUP
+
+
+def _refusal(item: object) -> str:
+    if not isinstance(item, dict):
+        return "not a Kubernetes object"
+    kind = printable(str(item.get("kind")), limit=63)
+    return f"{kind} is no kind of {GROUP}, nor a Namespace: keep it in another file"

@@ -1,0 +1,120 @@
+"""Everything wrong with the shape of a spec, all at once, each with its field path and the mend."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from controller.core.errors import Problem
+from controller.core.text import printable
+from controller.wire.policy.nodes import Node, present
+
+MESSAGE_CHARACTERS = 300
+ITEMS = 1024  # no list of ours may be longer
+
+_KEY_OF_MAP = "[key]"
+
+
+def shape_problems(model: type[Node], value: object) -> tuple[Problem, ...]:
+    """What is wrong with `value` as a spec of this model: types, bounds, patterns, unknown fields, rules.
+
+    Knows nothing of other objects, of PEM, or of fields that other fields give a meaning to. Never raises. No
+    message quotes a value.
+    """
+    nodes = {path: (node, fields) for path, node, fields in _walk(model, value, "spec")}
+    found = [
+        *_refusals(model, value, nodes),
+        *(problem for path, (node, fields) in nodes.items() for problem in _broken_rules(node, fields, path)),
+    ]
+    return tuple(sorted(set(found)))
+
+
+def join(path: str, *steps: str | int) -> str:
+    """The path of a field below `path`; names that others wrote are made fit to print."""
+    for step in steps:
+        if isinstance(step, int):
+            path = f"{path}[{step}]"
+        elif step.isidentifier():
+            path = f"{path}.{printable(step, limit=80)}"
+        else:
+            path = f"{path}[{printable(step, limit=80)}]"
+    return path
+
+
+def _refusals(
+    model: type[Node], value: object, nodes: Mapping[str, tuple[type[Node], Mapping[str, object]]]
+) -> Iterator[Problem]:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            steps = [step for step in detail["loc"] if step != _KEY_OF_MAP]
+            parent = nodes.get(join("spec", *steps[:-1]))
+            names = parent[0].field_names() if parent else ()
+            message = _message(detail["type"], detail.get("ctx", {}), detail["msg"], _closest(steps, names))
+            yield Problem(path=join("spec", *steps), message=printable(message, limit=MESSAGE_CHARACTERS))
+
+
+def _closest(steps: list[str | int], names: tuple[str, ...]) -> str:
+    """How to end the complaint about an unknown field."""
+    if not names or not steps:
+        return "remove it"
+    lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(str(steps[-1])[:80].lower(), lower, n=1)
+    return f"did you mean {lower[close[0]]}?" if close else f"the fields here are {', '.join(names)}"
+
+
+def _message(kind: str, context: Mapping[str, Any], message: str, closest: str) -> str:
+    match kind:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return f"no such field; {closest}"
+        case "literal_error":
+            return f"must be {context['expected']}"
+        case "string_pattern_mismatch":
+            return f"must have the form {context['pattern']}"
+        case "value_error":
+            return str(context["error"])
+        case "model_type" | "dict_type":
+            return "must be an object"
+        case "too_short" | "string_too_short":
+            return "must not be empty"
+        case "too_long":
+            return f"must have at most {context['max_length']} entries"
+        case _:
+            return message.replace("Input should", "must", 1)
+
+
+def _broken_rules(node: type[Node], fields: Mapping[str, object], path: str) -> Iterator[Problem]:
+    if not fields and not node.may_be_empty:
+        yield Problem(path=path, message="an empty object says nothing: fill it in, or remove it")
+        return
+    for rule in node.rules:
+        if not rule.holds(fields):
+            yield Problem(path=join(path, rule.field) if rule.field else path, message=rule.message)
+
+
+def _walk(model: type[Node], value: object, path: str) -> Iterator[tuple[str, type[Node], Mapping[str, object]]]:
+    """Every object in `value` that stands where the model has a node, whatever else is wrong."""
+    if not isinstance(value, dict):
+        return
+    fields = present(value)
+    yield path, model, fields
+    for name, field in model.model_fields.items():
+        inner, alias = _node_type(field.annotation), field.alias or name
+        if inner is None or alias not in fields:
+            continue
+        below = fields[alias]
+        if isinstance(below, list):
+            for index, item in enumerate(below[:ITEMS]):
+                yield from _walk(inner, item, join(path, alias, index))
+        else:
+            yield from _walk(inner, below, join(path, alias))
+
+
+def _node_type(annotation: object) -> type[Node] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Node):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _node_type(part))), None)

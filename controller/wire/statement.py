@@ -1,0 +1,65 @@
+"""In-toto statements (github.com/in-toto/attestation, spec/v1/statement.md): a predicate about subjects."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from controller.core.errors import MalformedAttestation
+from controller.core.image import Digest
+from controller.core.text import printable
+from controller.wire.strictjson import parse_strict
+
+STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"})
+MAX_SUBJECTS = 1024
+MAX_DIGESTS = 32  # of one subject
+
+_PAYLOAD_TYPE = re.compile(r"application/vnd\.in-toto(?:\.[A-Za-z0-9!#$&^_.+-]{1,100})?\+json")
+
+_DigestSet = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_DIGESTS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a statement says: `predicate` is the JSON text of its predicate as signed, empty when there is none.
+
+    `sha256` are the subjects' SHA-256 digests as written; names are no identity and are not kept.
+    """
+
+    predicate_type: str
+    predicate: bytes
+    sha256: frozenset[str]
+
+    def is_about(self, digest: Digest) -> bool:
+        """Whether any subject has this digest: by SHA-256 in lower-case hexadecimal, and in no other way."""
+        return digest.hex in self.sha256
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    digest: _DigestSet | None = None
+
+
+class _Document(msgspec.Struct, frozen=True, rename="camel"):
+    type: str = msgspec.field(name="_type")
+    predicate_type: str
+    subject: Annotated[tuple[_Subject, ...], msgspec.Meta(min_length=1, max_length=MAX_SUBJECTS)]
+    predicate: msgspec.Raw = msgspec.Raw()
+
+
+def is_statement_type(payload_type: str) -> bool:
+    """Whether an envelope of this payload type holds a statement (in-toto attestation spec v1, envelope.md)."""
+    return _PAYLOAD_TYPE.fullmatch(payload_type) is not None
+
+
+def parse_statement(payload: bytes) -> Statement:
+    """Read a statement of v1 or v0.1. Says nothing about its predicate. Raises MalformedAttestation."""
+    document = parse_strict(payload, _Document, what="the statement")
+    if document.type not in STATEMENT_TYPES:
+        raise MalformedAttestation(f"statements of type {printable(document.type, limit=80)!r} are not known")
+    digests = (subject.digest or {} for subject in document.subject)
+    return Statement(
+        predicate_type=document.predicate_type,
+        predicate=bytes(document.predicate),
+        sha256=frozenset(digest["sha256"] for digest in digests if "sha256" in digest),
+    )
