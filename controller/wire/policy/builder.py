@@ -1,4 +1,4 @@
-"""The spec of TrustedBuilder (product page, section 2.2)."""
+"""The spec of TrustedBuilder."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""The spec of SLSAException (product page, section 2.4)."""
+"""The spec of SLSAException."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""The spec of ClusterSLSAPolicy and SLSAPolicy (product page, section 2.1)."""
+"""The spec of ClusterSLSAPolicy and SLSAPolicy."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""The spec of TrustRoot (product page, section 2.3)."""
+"""The spec of TrustRoot."""
 
 from typing import Annotated, ClassVar
 

@@ -1,0 +1,28 @@
+"""What a decision asks of the outside: the evidence for one image."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.core.evidence import Evidence
+from controller.core.image import ImageReference
+from controller.trust.root import TrustRoots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatherRequest:
+    """Which image, which predicate types any policy asks for, what is believed, and until when.
+
+    `now` is the review's own wall-clock time (aware, UTC), for windows of keys. `deadline` is in seconds of the
+    running event loop's clock, which no change of the wall clock moves.
+    """
+
+    reference: ImageReference
+    wanted: frozenset[str]
+    roots: TrustRoots
+    now: datetime
+    deadline: float
+
+
+Gather = Callable[[GatherRequest], Awaitable[Evidence]]
+"""Never raises a NavicertError: what goes wrong is a gap in the evidence. Answers by the request's deadline."""

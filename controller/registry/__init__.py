@@ -1,0 +1,1 @@
+"""The OCI side: the only package with an HTTP client for registries."""
