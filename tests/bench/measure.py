@@ -1,0 +1,49 @@
+"""Timing two things in turn, so that a machine whose speed drifts does not tell a story of its own."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """Medians over rounds: what it costs, what its measure costs, and the median of the ratios round by round."""
+
+    name: str
+    unit: str
+    value: float
+    against: str
+    base: float
+    ratio: float
+
+    def __str__(self) -> str:
+        value, base = f"{self.value:,.4g} {self.unit}", f"{self.base:,.4g} {self.unit}"
+        return f"{self.name:<52} {value:>14}   {self.ratio:6.2f} x {self.against} ({base})"
+
+
+def ratio(name: str, unit: str, against: str, pairs: list[tuple[float, float]]) -> Ratio:
+    """The ratio of paired figures."""
+    return Ratio(
+        name=name,
+        unit=unit,
+        value=statistics.median(value for value, _ in pairs),
+        against=against,
+        base=statistics.median(base for _, base in pairs),
+        ratio=statistics.median(value / base for value, base in pairs),
+    )
+
+
+def side_by_side(
+    name: str, work: Callable[[], object], against: str, base: Callable[[], object], *, times: int, rounds: int = 7
+) -> Ratio:
+    """Microseconds a call of `work` against `base`, in alternating rounds after one that does not count."""
+    pairs = [(_microseconds(work, times), _microseconds(base, times)) for _ in range(rounds + 1)]
+    return ratio(name, "us", against, pairs[1:])
+
+
+def _microseconds(work: Callable[[], object], times: int) -> float:
+    started = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - started) / times * 1e6

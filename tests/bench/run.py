@@ -1,0 +1,31 @@
+"""`make bench`: what things cost, as ratios measured side by side in one run.
+
+Absolute figures depend on the machine and who else is using it; the ratios hold. Nothing here passes or fails.
+"""
+
+import asyncio
+import platform
+from collections.abc import Iterable
+
+import uvloop
+
+from tests.bench import judgement, reviews, verification
+from tests.bench.measure import Ratio
+
+
+def report(title: str, ratios: Iterable[Ratio]) -> None:
+    print(f"\n{title}")
+    for ratio in ratios:
+        print(f"  {ratio}")
+
+
+def main() -> None:
+    print(f"Python {platform.python_version()} on {platform.machine()}")
+    report("Verification of one candidate", verification.measure())
+    report("Judging one image", judgement.measure())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        report("Reviews over TLS, one process", runner.run(reviews.measure()))
+
+
+if __name__ == "__main__":
+    main()
