@@ -12,7 +12,7 @@ from controller.core.reasons import Outcome
 from controller.core.verdict import Verdict
 from controller.engine.decision import Circumstances, decide
 from controller.telemetry import Metrics
-from controller.webhook.review import Judge, ReviewHandler
+from controller.webhook.review import Judge, ReviewEndpoint
 from controller.wire.admission import parse_review
 from controller.wire.workload import parse_workload
 from tests.support.decisions import NOW, Case, read_cases
@@ -51,7 +51,7 @@ async def answered(case: Case) -> dict[str, Any]:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/validate", "query_string": b"timeout=10s"}
-    await ReviewHandler(judge, Metrics.create())(scope, receive, send)
+    await ReviewEndpoint(judge, Metrics.create())(scope, receive, send)
     assert sent[0]["status"] == 200
     response: dict[str, Any] = json.loads(sent[1]["body"])["response"]
     return response

@@ -1,0 +1,1 @@
+"""The commands, one file each; `output` is the only place that prints."""

@@ -1,0 +1,70 @@
+"""The command `navicert`. A command is imported when it is run: `--help` is fast, and none pays for another."""
+
+import importlib
+import sys
+
+import click
+
+from controller import __version__
+from controller.core.errors import MalformedDocument, NavicertError
+
+USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
+
+_COMMANDS = {
+    "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
+    "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
+}
+_CONTEXT = {"auto_envvar_prefix": "NAVICERT", "help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Commands(click.Group):
+    """Knows its commands by name and one sentence, and imports the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (the base class's signature)
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        # The variable of --tls-cert is NAVICERT_TLS_CERT for every command, without the command's name in it.
+        command.context_settings = {**_CONTEXT, **command.context_settings}
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_Commands, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="navicert", message="%(prog)s %(version)s")
+def navicert() -> None:
+    """Admit a workload to Kubernetes only when the origin of each of its images is proven.
+
+    Exit codes: 0 admitted or done, 1 refused or failed, 2 usage or malformed input, 3 could not find out.
+    Every option is an environment variable, too: --tls-cert is NAVICERT_TLS_CERT.
+    """
+
+
+def main() -> None:
+    """The entry point: a mistake of the user's or of the surroundings is one line on standard error, never a trace."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        status = navicert.main(prog_name="navicert", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except NavicertError as error:
+        click.echo(f"navicert: {error}", err=True)
+        return USAGE if isinstance(error, MalformedDocument) else IGNORANCE
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The Kubernetes API server: the only package that talks to it."""

@@ -1,0 +1,226 @@
+"""Reading from the API server: get, list and watch of raw objects, every read with a bound and a deadline.
+
+Kubernetes API concepts: "Efficient detection of changes", "Retrieving large results sets in chunks". Objects stay as
+they came: a typed model would drop the fields it does not know, and a misspelt field must be seen.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from controller.core.errors import ApiServerUnavailable
+from controller.core.text import printable
+from controller.kube.connection import Connection
+
+PAGE_OBJECTS = 500
+MAX_PAGE_BYTES = 128 * 1024 * 1024
+MAX_OBJECT_BYTES = 8 * 1024 * 1024  # etcd takes 1.5 MiB; JSON escapes can swell it
+REQUEST_SECONDS = 30.0
+WATCH_SECONDS = 60  # short, so that a connection that died in silence is noticed within WATCH_SECONDS + _SLACK_SECONDS
+_SLACK_SECONDS = 15.0
+
+Object = Mapping[str, Any]
+
+
+class VersionExpired(ApiServerUnavailable):
+    """The resource version is too old to watch from (410 Gone): list again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A collection over all namespaces. `path` is its path on the server."""
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A whole collection as of one resource version."""
+
+    objects: tuple[Object, ...]
+    version: str
+
+
+class EventType(Enum):
+    """What a watch tells. A bookmark only moves the resource version."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event of a watch and the resource version after it."""
+
+    type: EventType
+    object: Object
+    version: str
+
+
+class ApiClient:
+    """A client for one API server; use it as an async context manager. Raises ApiServerUnavailable only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self._connection.tls)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str) -> Object | None:
+        """The object at this path, or None when the server says that there is none."""
+        limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with self._ask(path, {}, limits) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return None
+            _expect_ok(answer)
+            return _object(await _read(answer, MAX_OBJECT_BYTES))
+
+    async def list(self, resource: Resource) -> Listing:
+        """Every object of the collection, page by page. Raises VersionExpired when it changed too much meanwhile."""
+        objects: list[Object] = []
+        position = ""
+        while True:
+            page = await self._page(resource, position)
+            objects += _objects(page, resource)
+            position = str(_metadata(page).get("continue") or "")
+            if not position:
+                return Listing(objects=tuple(objects), version=_version(page))
+
+    async def watch(self, resource: Resource, version: str) -> AsyncGenerator[Event, None]:
+        """Every change after this version, until the server ends the watch, which it does after WATCH_SECONDS.
+
+        Raises VersionExpired for 410, as status or as ERROR event, and ApiServerUnavailable for everything else that
+        is no event: then nothing is known of what came after the last event.
+        """
+        parameters = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        quiet = WATCH_SECONDS + _SLACK_SECONDS
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=quiet)
+        async with self._ask(resource.path, parameters, limits) as answer:
+            _expect_ok(answer)
+            async for line in _lines(answer):
+                yield _event(line)
+
+    async def _page(self, resource: Resource, position: str) -> Object:
+        parameters = {"limit": str(PAGE_OBJECTS)} | ({"continue": position} if position else {})
+        limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with self._ask(resource.path, parameters, limits) as answer:
+            _expect_ok(answer)
+            return _object(await _read(answer, MAX_PAGE_BYTES))
+
+    @asynccontextmanager
+    async def _ask(
+        self, path: str, parameters: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request, and every way in which it and the reading of its answer can fail turned into our error."""
+        if self._session is None:
+            raise RuntimeError("use the client as an async context manager")
+        authorization = self._connection.authorization()
+        headers = {"Accept": "application/json"} | ({"Authorization": authorization} if authorization else {})
+        try:
+            async with self._session.get(
+                URL(self._connection.server + path, encoded=True),
+                params=parameters,
+                headers=headers,
+                timeout=limits,
+                allow_redirects=False,
+                server_hostname=self._connection.tls_server_name,
+            ) as answer:
+                yield answer
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ApiServerUnavailable(f"{path}: {printable(str(error) or type(error).__name__)}") from error
+
+
+def _expect_ok(answer: aiohttp.ClientResponse) -> None:
+    if answer.status == HTTPStatus.GONE:
+        raise VersionExpired(f"{answer.url.path}: the resource version has expired")
+    if answer.status != HTTPStatus.OK:
+        raise ApiServerUnavailable(f"{answer.url.path}: the API server answered {answer.status}")
+
+
+async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    content = bytearray()
+    async for chunk in answer.content.iter_any():
+        content += chunk
+        if len(content) > limit:
+            raise ApiServerUnavailable(f"{answer.url.path}: the answer is longer than {limit} bytes")
+    return bytes(content)
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Whole lines of at most MAX_OBJECT_BYTES. What stands after the last line end was cut off, and is no line."""
+    rest = b""
+    async for chunk in answer.content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > MAX_OBJECT_BYTES:
+            raise ApiServerUnavailable(f"{answer.url.path}: an event is longer than {MAX_OBJECT_BYTES} bytes")
+
+
+def _event(line: bytes) -> Event:
+    event = _object(line)
+    subject = event.get("object")
+    if not isinstance(subject, dict):
+        raise ApiServerUnavailable("the watch sent an event without an object")
+    if event.get("type") == "ERROR":
+        expired = subject.get("code") == HTTPStatus.GONE
+        raise (VersionExpired if expired else ApiServerUnavailable)("the watch ended with an ERROR event")
+    try:
+        kind = EventType(event.get("type"))
+    except ValueError as error:
+        raise ApiServerUnavailable("the watch sent an event of an unknown type") from error
+    return Event(type=kind, object=subject, version=_version(subject))
+
+
+def _objects(page: Object, resource: Resource) -> list[Object]:
+    items = page.get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ApiServerUnavailable(f"{resource.path}: the API server sent no list of objects")
+    return [*items]
+
+
+def _version(document: Object) -> str:
+    version = _metadata(document).get("resourceVersion")
+    if not isinstance(version, str) or not version:
+        raise ApiServerUnavailable("the API server sent no resource version")
+    return version
+
+
+def _metadata(document: Object) -> Object:
+    metadata = document.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _object(content: bytes) -> Object:
+    try:
+        document = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiServerUnavailable("the API server sent something that is no JSON") from error
+    if not isinstance(document, dict):
+        raise ApiServerUnavailable("the API server sent something that is no object")
+    return document

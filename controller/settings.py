@@ -1,0 +1,58 @@
+"""The settings of `navicert serve`. Flag, environment variable (NAVICERT_*) and chart value bear the same name."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from controller.core.errors import MalformedDocument
+from controller.core.policy import Uncovered
+from controller.core.text import printable
+
+MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: an IP address and a port, of which 0 is any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `host:port`, an IPv6 address in brackets; raises MalformedDocument."""
+        host, _, port = text.rpartition(":")
+        try:
+            parsed = ipaddress.ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+        except ValueError as error:
+            raise MalformedDocument(f"{printable(text)!r} is not an IP address and a port, as 0.0.0.0:8443") from error
+        if not (port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
+            raise MalformedDocument(f"{printable(text)!r} has no port between 0 and {MAX_PORT}")
+        return cls(str(parsed), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything `navicert serve` can be told.
+
+    With `policies` nothing is read from a cluster; else the API server is that of `kubeconfig`, or of the pod's own
+    cluster. Without `registries` every registry is reached over TLS and anonymously.
+    """
+
+    tls_cert: Path
+    tls_key: Path
+    listen: Address
+    status_listen: Address
+    policies: Path | None
+    kubeconfig: Path | None
+    uncovered: Uncovered
+    registries: Path | None
+    log_level: str
+
+    def __post_init__(self) -> None:
+        if self.policies is not None and self.kubeconfig is not None:
+            raise MalformedDocument("--policies and --kubeconfig exclude each other: policies come from one place")

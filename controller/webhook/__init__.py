@@ -1,0 +1,1 @@
+"""The admission webhook: the only package that knows FastAPI, Starlette and uvicorn."""

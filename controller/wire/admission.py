@@ -1,0 +1,160 @@
+"""AdmissionReview v1: the question as the API server asks it, and the answer as it wants it.
+
+Kubernetes API, group admission.k8s.io, version v1. Only what a decision needs is decoded; unknown fields are ignored.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from controller.core.errors import MalformedReview
+from controller.core.explain import refusal, warnings
+from controller.core.reasons import Outcome, Reason
+from controller.core.text import printable
+from controller.core.verdict import ImageVerdict, Verdict
+
+_T = TypeVar("_T")
+
+API_VERSION = "admission.k8s.io/v1"
+KIND = "AdmissionReview"
+MAX_ANNOTATION_CHARACTERS = 2048
+
+_STATUS_REASONS = {403: "Forbidden", 500: "InternalError", 503: "ServiceUnavailable"}  # metav1.StatusReason
+_MAX_UID_CHARACTERS = 128  # the API server sends a UUID of 36
+
+
+class GroupVersionKind(msgspec.Struct, frozen=True, kw_only=True):
+    """What the object is. With `matchPolicy: Equivalent` the kind the webhook registered for, not the one posted."""
+
+    group: str = ""
+    version: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.version} {self.kind}" if self.group else f"{self.version} {self.kind}"
+
+
+class UserInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as the API server authenticated it."""
+
+    username: str | None = None
+    groups: tuple[str, ...] | None = None
+
+
+class AdmissionRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One request. `object` and `old_object` are still JSON: the kind says how to read them.
+
+    A field that is null counts as absent; an object that is null is the JSON text `null`.
+    """
+
+    uid: str
+    kind: GroupVersionKind
+    operation: str
+    sub_resource: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    dry_run: bool | None = None
+    user_info: UserInfo | None = None
+    object: msgspec.Raw = msgspec.Raw(b"null")
+    old_object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Review(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    api_version: str | None = None
+    kind: str | None = None
+    request: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    code: int
+    message: str
+    reason: str
+
+
+class _Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    uid: str
+    allowed: bool
+    status: _Status | None = None
+    warnings: tuple[str, ...] = ()
+    audit_annotations: dict[str, str] = {}
+
+
+_review = msgspec.json.Decoder(_Review)
+_request = msgspec.json.Decoder(AdmissionRequest)
+
+
+def parse_review(body: bytes) -> AdmissionRequest:
+    """Read an AdmissionReview v1 that carries a request; raises MalformedReview, whose message is fit to print."""
+    review = _decode(_review, body)
+    if review.kind != KIND or review.api_version != API_VERSION:
+        given = printable(f"{review.api_version} {review.kind}", limit=120)
+        raise MalformedReview(f"expected {API_VERSION} {KIND}, got {given}")
+    if bytes(review.request) == b"null":
+        raise MalformedReview("the AdmissionReview carries no request")
+    request = _decode(_request, review.request)
+    if not 0 < len(request.uid) <= _MAX_UID_CHARACTERS:
+        raise MalformedReview(f"request.uid has 1 to {_MAX_UID_CHARACTERS} characters")
+    return request
+
+
+def render(request: AdmissionRequest, verdict: Verdict) -> bytes:
+    """The answer: the same bytes for the same verdict, the uid aside (MODE-024). Never says when to try again."""
+    status = None
+    if not verdict.allowed:
+        status = _Status(code=verdict.code, message=refusal(verdict), reason=_STATUS_REASONS[verdict.code])
+    return _render(
+        _Response(
+            uid=request.uid,
+            allowed=verdict.allowed,
+            status=status,
+            warnings=warnings(verdict),
+            audit_annotations=_annotations(verdict),
+        )
+    )
+
+
+def render_bug(request: AdmissionRequest) -> bytes:
+    """The refusal of last resort, when judging itself broke (SVC-007). Says nothing about what happened."""
+    message = f"{Reason.InternalError.name}: judging this failed. {Reason.InternalError.remedy}"
+    status = _Status(code=500, message=message, reason=_STATUS_REASONS[500])
+    return _render(_Response(uid=request.uid, allowed=False, status=status, audit_annotations={"verdict": "refused"}))
+
+
+def _render(response: _Response) -> bytes:
+    return msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
+
+
+def _annotations(verdict: Verdict) -> dict[str, str]:
+    """What the API server writes into its audit log, below this webhook's name."""
+    if verdict.unchanged:
+        return {"verdict": "unchanged"}
+    digests = {str(image.digest) for image in verdict.images if image.digest}
+    levels = {f"{image.digest}={level}" for image in verdict.images if (level := _level(image)) is not None}
+    annotations = {
+        "verdict": "admitted" if verdict.allowed else "refused",
+        "digests": _bounded(sorted(digests)),
+        "levels": _bounded(sorted(levels)),
+    }
+    return {name: text for name, text in annotations.items() if text}
+
+
+def _level(image: ImageVerdict) -> int | None:
+    """The Build level on which an admission may rest: of satisfied findings only, never of the closest failure."""
+    levels = [finding.proven.level for finding in image.findings if finding.outcome is Outcome.PASS]
+    return max((level for level in levels if level is not None), default=None)
+
+
+def _bounded(items: list[str]) -> str:
+    """As many whole items as fit, then how many were left out."""
+    kept = list(items)
+    while len(text := ",".join(kept)) > MAX_ANNOTATION_CHARACTERS:
+        kept.pop()
+    rest = len(items) - len(kept)
+    return f"{text},and {rest} more" if rest else text
+
+
+def _decode(decoder: "msgspec.json.Decoder[_T]", content: bytes | msgspec.Raw) -> _T:
+    try:
+        return decoder.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedReview(f"not an AdmissionReview: {printable(str(error))}") from error

@@ -1,0 +1,383 @@
+"""The main job end to end: a real API server asks the real webhook about images that the real cosign signed."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.controlplane import Answer, Client, ControlPlane
+from tests.support.processes import wait_until
+from tests.support.registries import Cosign, Kind, Pushed, Registry
+from tests.support.webhook import Webhook
+
+ROOT = Path(__file__).resolve().parents[2]
+API = "/apis/navicert.dev/v1alpha1"
+BUILDER = "https://ci.acme.example/builder"
+BUILD_TYPE = "https://ci.acme.example/build/v1"
+SOURCE = "https://git.acme.example/shop"
+NAMESPACE, HOME = "shop", "navicert-test"
+CHANGE_SECONDS = 5.0
+
+_names = count()
+
+
+def provenance(*, builder: str = BUILDER) -> dict[str, Any]:
+    """A SLSA v1 predicate that this test's policy is content with."""
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {"source": {"uri": f"git+{SOURCE}@refs/heads/main"}},
+            "resolvedDependencies": [{"uri": f"git+{SOURCE}@refs/heads/main", "digest": {"gitCommit": "a" * 40}}],
+        },
+        "runDetails": {"builder": {"id": builder}},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A control plane with Navicert in it, and images with and without evidence."""
+
+    client: Client
+    webhook: Webhook
+    good: Pushed
+    unsigned: Pushed
+    registry: Registry
+
+    def pod(self, *images: str, labels: dict[str, str] | None = None, name: str | None = None) -> dict[str, Any]:
+        containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+        metadata = {"name": name or f"pod-{next(_names)}", "labels": labels or {}}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
+
+    def create_pod(self, *images: str, namespace: str = NAMESPACE, query: str = "", **pod: Any) -> Answer:
+        return self.client.create(f"/api/v1/namespaces/{namespace}/pods{query}", self.pod(*images, **pod))
+
+
+def policy(mode: str = "Enforce", **match: Any) -> dict[str, Any]:
+    signer = {"publicKey": {"trustRoot": "acme", "name": "release"}}
+    return {
+        "apiVersion": "navicert.dev/v1alpha1",
+        "kind": "ClusterSLSAPolicy",
+        "metadata": {"name": "production"},
+        "spec": {
+            "mode": mode,
+            "match": {"namespaces": {"names": [NAMESPACE]}} | match,
+            "require": {"buildLevel": 2, "builders": ["acme-ci"], "signatures": [{"signers": [signer]}]},
+        },
+    }
+
+
+def trust(public_key: str) -> list[dict[str, Any]]:
+    root = {"keys": [{"name": "release", "pem": public_key}]}
+    builder = {
+        "maxLevel": 2,
+        "signers": [{"publicKey": {"trustRoot": "acme", "name": "release"}}],
+        "builderID": "Listed",
+        "builderIDs": [BUILDER],
+        "buildTypes": [BUILD_TYPE],
+        "sourceFrom": "Provenance",
+    }
+    return [
+        {"apiVersion": "navicert.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        for kind, name, spec in (("TrustRoot", "acme", root), ("TrustedBuilder", "acme-ci", builder))
+    ]
+
+
+PLURALS = {"ClusterSLSAPolicy": "clusterslsapolicies", "TrustRoot": "trustroots", "TrustedBuilder": "trustedbuilders"}
+
+
+def apply(client: Client, document: dict[str, Any]) -> None:
+    path = f"{API}/{PLURALS[document['kind']]}/{document['metadata']['name']}"
+    status, body = client.apply(path, document)
+    assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+
+
+def install_kinds(client: Client) -> None:
+    for path in sorted((ROOT / "charts/navicert/crds").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        name = document["metadata"]["name"]
+        status, body = client.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
+        assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+        collection = f"{API}/{document['spec']['names']['plural']}"
+        wait_until(partial(_served, client, collection), timeout=20)
+
+
+def _served(client: Client, path: str) -> bool:
+    return client.get(path)[0] == HTTPStatus.OK
+
+
+def cluster_role() -> list[dict[str, Any]]:
+    """The rules of the chart's own ClusterRole, so that a right which the webhook lacks there fails here."""
+    text = (ROOT / "charts/navicert/templates/webhook-rbac.yaml").read_text()
+    document = next(part for part in text.split("\n---\n") if "kind: ClusterRole\n" in part)
+    rules: list[dict[str, Any]] = yaml.safe_load(document[document.index("\nrules:") :])["rules"]
+    return rules
+
+
+def service_account(plane: ControlPlane) -> Path:
+    """A kubeconfig with the rights of the chart's ServiceAccount and no others."""
+    client = plane.client()
+    plane.create_namespace(HOME)
+    plane.create_service_account(HOME, "navicert")
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "navicert-test"}}
+    subject = {"kind": "ServiceAccount", "name": "navicert", "namespace": HOME}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "navicert-test"}
+    binding = {"subjects": [subject], "roleRef": reference}
+    for plural, document in (
+        ("clusterroles", kind | {"kind": "ClusterRole", "rules": cluster_role()}),
+        ("clusterrolebindings", kind | {"kind": "ClusterRoleBinding"} | binding),
+    ):
+        status, body = client.apply(f"{rbac}/{plural}/navicert-test", document)
+        assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+    return plane.service_account_kubeconfig(HOME, "navicert")
+
+
+def configuration(webhook: Webhook) -> dict[str, Any]:
+    def rule(group: str, *resources: str) -> dict[str, Any]:
+        operations, versions = ["CREATE", "UPDATE"], ["v1"]
+        return {"apiGroups": [group], "apiVersions": versions, "operations": operations, "resources": [*resources]}
+
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "navicert"},
+        "webhooks": [
+            {
+                "name": "validate.navicert.dev",
+                "clientConfig": {"url": webhook.url, "caBundle": base64.b64encode(webhook.ca).decode()},
+                "rules": [
+                    rule("", "pods", "pods/ephemeralcontainers", "replicationcontrollers"),
+                    rule("apps", "deployments", "replicasets", "statefulsets", "daemonsets"),
+                    rule("batch", "jobs", "cronjobs"),
+                ],
+                "namespaceSelector": {
+                    "matchExpressions": [
+                        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", HOME]}
+                    ]
+                },
+                "failurePolicy": "Fail",
+                "matchPolicy": "Equivalent",
+                "sideEffects": "None",
+                "timeoutSeconds": 10,
+                "admissionReviewVersions": ["v1"],
+            }
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("admission")
+    with ControlPlane(folder / "plane") as plane, Registry(Kind.REFERRERS, folder / "registry") as registry:
+        client = plane.client()
+        install_kinds(client)
+        good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
+        cosign.sign(good)
+        cosign.attest(good, provenance())
+        for document in (*trust(cosign.public_key.read_text()), policy()):
+            apply(client, document)
+        plane.create_namespace(NAMESPACE)
+        registries = folder / "registries.yaml"
+        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        arguments = ("--kubeconfig", service_account(plane), "--registries", registries)
+        with Webhook(folder / "webhook", *arguments) as webhook:
+            webhook.wait_synced()
+            status, body = client.create(
+                "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", configuration(webhook)
+            )
+            assert status == HTTPStatus.CREATED, body
+            running = Cluster(client=client, webhook=webhook, good=good, unsigned=unsigned, registry=registry)
+            in_force(lambda: running.create_pod(unsigned.reference)[0] == HTTPStatus.FORBIDDEN)
+            yield running
+
+
+@pytest.fixture
+def production(cluster: Cluster) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Puts another policy in place of the base one for one test."""
+    yield lambda document: apply(cluster.client, document)
+    apply(cluster.client, policy())
+    in_force(lambda: refused_by_policy(cluster))
+
+
+def in_force(seen: Callable[[], bool]) -> float:
+    """Waits until a change counts and returns the seconds that took."""
+    started = time.monotonic()
+    wait_until(seen, timeout=CHANGE_SECONDS)
+    return time.monotonic() - started
+
+
+def refused_by_policy(cluster: Cluster) -> bool:
+    status, body = cluster.create_pod(cluster.unsigned.reference, query="?dryRun=All")
+    return status == HTTPStatus.FORBIDDEN and "NoProvenance" in body["message"]
+
+
+def test_a_pod_whose_image_is_signed_and_attested_is_admitted(cluster: Cluster) -> None:
+    status, body = cluster.create_pod(cluster.good.reference)
+    assert status == HTTPStatus.CREATED, body
+    stored, _ = cluster.client.get(f"/api/v1/namespaces/{NAMESPACE}/pods/{body['metadata']['name']}")
+    assert stored == HTTPStatus.OK
+
+
+def test_a_refusal_names_container_image_digest_policy_reason_and_remedy(cluster: Cluster) -> None:
+    status, body = cluster.create_pod(cluster.good.reference, cluster.unsigned.reference)
+    assert status == HTTPStatus.FORBIDDEN
+    for word in (
+        'container "c1"',
+        f"{cluster.registry.host}/acme/other",
+        cluster.unsigned.digest,
+        "ClusterSLSAPolicy/production",
+        "NoProvenance",
+        "Attest the image after the build",
+    ):
+        assert word in body["message"]
+    assert "c0" not in body["message"]
+
+
+def test_a_deployment_is_judged_by_its_template(cluster: Cluster) -> None:
+    def deployment(image: str) -> dict[str, Any]:
+        labels = {"app": "web"}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": f"web-{next(_names)}"},
+            "spec": {"selector": {"matchLabels": labels}, "template": template, "replicas": 0},
+        }
+
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+    assert cluster.client.create(path, deployment(cluster.unsigned.reference))[0] == HTTPStatus.FORBIDDEN
+    status, body = cluster.client.create(path, deployment(cluster.good.reference))
+    assert status == HTTPStatus.CREATED, body
+    container = {"name": "web", "image": cluster.unsigned.reference}
+    patch = {"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}}
+    assert cluster.client.patch(f"{path}/{body['metadata']['name']}", patch)[0] == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.case("COV-003")
+def test_an_unsigned_ephemeral_container_is_refused(cluster: Cluster) -> None:
+    status, body = cluster.create_pod(cluster.good.reference)
+    assert status == HTTPStatus.CREATED
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{body['metadata']['name']}/ephemeralcontainers"
+
+    def debug(image: str) -> Answer:
+        container = {"name": "debug", "image": image, "terminationMessagePolicy": "File"}
+        return cluster.client.patch(path, {"spec": {"ephemeralContainers": [container]}})
+
+    status, refusal = debug(cluster.unsigned.reference)
+    assert status == HTTPStatus.FORBIDDEN
+    assert 'ephemeral container "debug"' in refusal["message"]
+    status, body = debug(cluster.good.reference)
+    assert status == HTTPStatus.OK, body
+
+
+@pytest.mark.case("COV-020")
+def test_a_dry_run_is_refused_like_the_real_thing(cluster: Cluster) -> None:
+    status, body = cluster.create_pod(cluster.unsigned.reference, query="?dryRun=All")
+    assert status == HTTPStatus.FORBIDDEN
+    assert "NoProvenance" in body["message"]
+
+
+@pytest.mark.case("MODE-024")
+def test_the_same_refusal_has_the_same_words(cluster: Cluster) -> None:
+    answers = {cluster.create_pod(cluster.unsigned.reference)[1]["message"] for _ in range(2)}
+    assert len(answers) == 1
+
+
+@pytest.mark.case("MODE-017")
+@pytest.mark.case("POL-013")
+def test_a_policy_turned_to_audit_counts_within_seconds(
+    cluster: Cluster, production: Callable[[dict[str, Any]], None]
+) -> None:
+    production(policy(mode="Audit"))
+    seconds = in_force(
+        lambda: cluster.create_pod(cluster.unsigned.reference, query="?dryRun=All")[0] == HTTPStatus.CREATED
+    )
+    assert seconds < 2
+
+
+def test_a_policy_that_stops_compiling_guards_its_scope(
+    cluster: Cluster, production: Callable[[dict[str, Any]], None]
+) -> None:
+    broken = policy()
+    broken["spec"]["require"]["builders"] = ["nobody-by-that-name"]
+    production(broken)
+
+    def erring() -> bool:
+        status, body = cluster.create_pod(cluster.good.reference, query="?dryRun=All")
+        return status == HTTPStatus.SERVICE_UNAVAILABLE and "PolicyBroken" in body["message"]
+
+    in_force(erring)
+    apply(cluster.client, {**policy(), "spec": {**policy()["spec"], "mach": {}}})
+    in_force(lambda: erring() and "mach" in str(cluster.create_pod(cluster.good.reference)[1]["message"]))
+
+
+@pytest.mark.case("POL-013")
+def test_a_namespace_label_edited_later_decides_what_a_selector_matches(
+    cluster: Cluster, production: Callable[[dict[str, Any]], None]
+) -> None:
+    production(policy(namespaces={"selector": {"matchLabels": {"tier": "production"}}}))
+    path = f"/api/v1/namespaces/{NAMESPACE}"
+
+    def status() -> int:
+        return cluster.create_pod(cluster.unsigned.reference, query="?dryRun=All")[0]
+
+    in_force(lambda: status() == HTTPStatus.CREATED)
+    assert cluster.client.patch(path, {"metadata": {"labels": {"tier": "production"}}})[0] == HTTPStatus.OK
+    in_force(lambda: status() == HTTPStatus.FORBIDDEN)
+    assert cluster.client.patch(path, {"metadata": {"labels": {"tier": None}}})[0] == HTTPStatus.OK
+    in_force(lambda: status() == HTTPStatus.CREATED)
+
+
+@pytest.mark.case("POL-011")
+def test_a_namespace_created_a_moment_ago_is_judged_by_its_labels(
+    cluster: Cluster, production: Callable[[dict[str, Any]], None]
+) -> None:
+    production(policy(namespaces={"selector": {"matchLabels": {"tier": "production"}}}))
+    in_force(lambda: cluster.create_pod(cluster.unsigned.reference, query="?dryRun=All")[0] == HTTPStatus.CREATED)
+    document = {"metadata": {"name": "fresh", "labels": {"tier": "production"}}}
+    assert cluster.client.create("/api/v1/namespaces", document)[0] == HTTPStatus.CREATED
+    account = {"metadata": {"name": "default"}}
+    cluster.client.create("/api/v1/namespaces/fresh/serviceaccounts", account)
+    status, body = cluster.create_pod(cluster.unsigned.reference, namespace="fresh")
+    assert status == HTTPStatus.FORBIDDEN, body
+
+
+def test_the_webhook_writes_a_line_for_each_review(cluster: Cluster) -> None:
+    name = f"told-{next(_names)}"
+    cluster.create_pod(cluster.unsigned.reference, name=name)
+    line = next(line for line in cluster.webhook.reviews() if line["name"] == name)
+    assert (line["allowed"], line["code"], line["namespace"]) == (False, 403, NAMESPACE)
+    reasons = {finding["reason"] for image in line["images"] for finding in image["findings"]}
+    assert reasons == {"NoProvenance"}
+
+
+@pytest.mark.case("COV-010")
+def test_labels_change_while_the_registry_is_down(cluster: Cluster) -> None:
+    """Second to last: the registry does not come back."""
+    status, body = cluster.create_pod(cluster.good.reference)
+    assert status == HTTPStatus.CREATED
+    cluster.registry.stop()
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{body['metadata']['name']}"
+    status, body = cluster.client.patch(path, {"metadata": {"labels": {"edited": "yes"}}})
+    assert status == HTTPStatus.OK, body
+    status, body = cluster.create_pod(cluster.good.reference)
+    assert status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "RegistryUnavailable" in body["message"]
+
+
+def test_a_webhook_that_is_gone_refuses(cluster: Cluster) -> None:
+    """Last: the webhook does not come back."""
+    assert cluster.webhook.process.terminate() == 0
+    status, body = cluster.create_pod(cluster.good.reference)
+    assert status == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert "failed calling webhook" in body["message"]

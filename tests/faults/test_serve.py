@@ -1,0 +1,218 @@
+"""`navicert serve` as a process: what it refuses to start with, its two ports, its TLS, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support import objects
+from tests.support.pki import Authority
+from tests.support.reviews import container, encoded, pod, review
+from tests.support.webhook import Webhook
+
+IMAGE = f"127.0.0.1:9/acme/shop@sha256:{'a' * 64}"
+
+
+def write_policies(folder: Path, *documents: Any) -> Path:
+    folder.mkdir()
+    for number, document in enumerate(documents):
+        (folder / f"{number}.yaml").write_text(yaml.safe_dump(document))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhook]:
+    folder = tmp_path_factory.mktemp("serve")
+    guarded = objects.policy(match={"images": ["127.0.0.1:9/acme/*"]})
+    labelled = objects.policy(
+        "labelled", match={"namespaces": {"selector": {"matchLabels": {"tier": "a"}}}}, tags="Deny"
+    )
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"tier": "b"}}}
+    policies = write_policies(folder / "policies", guarded, labelled, namespace)
+    with Webhook(folder / "webhook", "--policies", policies) as running:
+        yield running
+
+
+def answer(webhook: Webhook, *images: str, **request: Any) -> Any:
+    document = review(pod(*(container(image, f"c{number}") for number, image in enumerate(images))), **request)
+    status, body = webhook.ask("POST", "/validate?timeout=2s", encoded(document))
+    assert status == 200, body
+    return json.loads(body)["response"]
+
+
+def test_policies_from_files_are_ready_at_once_and_refuse(webhook: Webhook) -> None:
+    assert webhook.ask_status("/readyz")[0] == 200
+    refused = answer(webhook, IMAGE)
+    assert (refused["allowed"], refused["status"]["code"]) == (False, 503)
+    assert "RegistryDenied" in refused["status"]["message"]
+    assert answer(webhook, "docker.io/library/nginx")["allowed"] is True
+
+
+def test_namespaces_of_the_files_are_known_and_others_are_ignorance(webhook: Webhook) -> None:
+    refused = answer(webhook, "docker.io/library/nginx", namespace="another")
+    assert "PoliciesNotSynced" in refused["status"]["message"]
+
+
+@pytest.mark.case("SVC-012")
+def test_each_port_answers_its_own_paths_only(webhook: Webhook) -> None:
+    for path in ("/metrics", "/readyz", "/livez"):
+        assert webhook.ask("GET", path)[0] == 404
+        assert webhook.ask_status(path)[0] == 200
+    assert webhook.ask_status("/validate", "POST")[0] == 404
+
+
+@pytest.mark.case("PARSE-010")
+@pytest.mark.case("SVC-009")
+def test_what_is_no_review_is_answered_in_plain_words(webhook: Webhook) -> None:
+    assert webhook.ask("POST", "/validate", b"{}")[0] == 400
+    assert webhook.ask("POST", "/validate", b" " * (8 * 1024 * 1024 + 1))[0] == 413
+    assert webhook.ask("GET", "/validate")[0] == 405
+
+
+def test_the_status_port_is_in_the_clear_and_the_admission_port_is_not(webhook: Webhook) -> None:
+    host, port = webhook.admission.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"GET /validate HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert not connection.recv(4096).startswith(b"HTTP/1.1 2")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_before_1_2_is_refused(webhook: Webhook) -> None:
+    host, port = webhook.admission.split(":")
+    context = ssl.create_default_context(cadata=webhook.ca.decode())
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection((host, int(port)), timeout=5) as connection, pytest.raises(ssl.SSLError):
+        context.wrap_socket(connection, server_hostname=host)
+
+
+def test_the_webhook_process_imports_neither_the_kubernetes_library_nor_rich() -> None:
+    unwanted = "{'kubernetes', 'rich', 'kopf'}"
+    program = f"import sys, controller.cli.serve; print(sorted({unwanted} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_sigterm_finishes_what_is_being_answered_and_exits_0(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stalling:
+        host = f"127.0.0.1:{stalling.getsockname()[1]}"
+        policies = write_policies(tmp_path / "policies", objects.policy(match={"images": [f"{host}/**"]}))
+        registries = tmp_path / "registries.yaml"
+        registries.write_text(json.dumps({"registries": [{"host": host, "plainHTTP": True}]}))
+        with Webhook(tmp_path / "webhook", "--policies", policies, "--registries", registries) as webhook:
+            answers: list[Any] = []
+            image = f"{host}/acme/shop@sha256:{'a' * 64}"
+            asking = threading.Thread(target=lambda: answers.append(answer(webhook, image)))
+            asking.start()
+            connection, _ = stalling.accept()  # the review waits for this registry now
+            os.kill(webhook.process.pid, signal.SIGTERM)
+            time.sleep(0.3)
+            with connection, pytest.raises(OSError):  # noqa: PT011 (refused or reset, as the platform likes)
+                webhook.ask("GET", "/validate")
+            asking.join(timeout=10)
+            assert webhook.process.terminate() == 0
+    assert answers[0]["allowed"] is False
+    assert (
+        "DeadlineExceeded" in answers[0]["status"]["message"]
+        or "RegistryUnavailable" in answers[0]["status"]["message"]
+    )
+
+
+def serve(folder: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    certificate, key = Authority().server("127.0.0.1").write(folder, "tls")
+    tls = ("--tls-cert", certificate, "--tls-key", key) if "NAVICERT_TLS_CERT" not in environment else ()
+    ports = ("--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0")
+    command = [sys.executable, "-m", "controller.cli.main", "serve", *tls, *ports, *arguments]
+    cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("KUBERNETES_", "NAVICERT_"))}
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=30, env=cleaned | environment, cwd=root, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("not-yaml.yaml", "kind: [", ("not-yaml.yaml", "line")),
+        ("twice.yaml", "a: 1\na: 2\n", ("twice.yaml", "twice")),
+        ("foreign.yaml", "apiVersion: v1\nkind: Secret\n", ("foreign.yaml (document 1)", "Secret")),
+        (
+            "unnamed.yaml",
+            "apiVersion: navicert.dev/v1alpha1\nkind: TrustRoot\nmetadata: {}\n",
+            ("unnamed.yaml", "metadata.name"),
+        ),
+        ("kindless.yaml", "apiVersion: navicert.dev/v1alpha1\nkind: SLSAPolice\n", ("kindless.yaml", "kind")),
+        (
+            "disguised.yaml",
+            "apiVersion: navicert.dev/v1alpha1\nkind: Namespace\nmetadata: {name: a}\n",
+            ("disguised.yaml", "kind"),
+        ),
+        ("notes.txt", "", ("no file that ends in",)),
+    ],
+    ids=["not YAML", "duplicate key", "foreign kind", "unnamed", "unknown kind", "disguised kind", "empty folder"],
+)
+def test_a_file_that_is_no_policy_stops_the_start_with_its_place(
+    name: str, text: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    (policies / name).write_text(text)
+    ran = serve(tmp_path, "--policies", policies)
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    for word in words:
+        assert word in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "no pod of a cluster"),
+        (("--kubeconfig", "{tmp}/tls.key"), "tls.key"),
+        (("--policies", "{tmp}/tls.key", "--kubeconfig", "{tmp}/tls.key"), "exclude"),
+        (("--policies", "{tmp}/nowhere"), "nowhere"),
+        (("--registries", "{tmp}/tls.key", "--policies", "{tmp}"), "tls.key"),
+        (("--tls-key", "{tmp}/tls.crt"), "tls.crt"),
+        (("--listen", "192.0.2.1:1"), "192.0.2.1:1"),
+        (("--listen", "localhost"), "localhost"),
+        (("--uncovered", "Maybe"), "Maybe"),
+    ],
+    ids=[
+        "no source",
+        "kubeconfig",
+        "two sources",
+        "absent",
+        "registries",
+        "TLS pair",
+        "foreign address",
+        "address",
+        "choice",
+    ],
+)
+def test_a_setting_that_can_not_be_used_is_one_line_and_exit_2(
+    arguments: tuple[str, ...], word: str, tmp_path: Path
+) -> None:
+    ran = serve(tmp_path, *(argument.format(tmp=tmp_path) for argument in arguments))
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert word in ran.stderr
+
+
+def test_an_environment_variable_stands_in_for_a_flag(tmp_path: Path) -> None:
+    ran = serve(tmp_path, NAVICERT_TLS_CERT=str(tmp_path / "nowhere"), NAVICERT_TLS_KEY=str(tmp_path / "tls.key"))
+    assert ran.returncode == 2
+    assert "nowhere" in ran.stderr

@@ -1,0 +1,88 @@
+"""The real `navicert serve` as a child process, with a certificate of a throw-away authority, at ports it picks."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.pki import Authority
+from tests.support.processes import Process
+
+ADDRESS = "127.0.0.1"
+REQUEST_SECONDS = 40.0
+
+
+class Webhook:
+    """A running webhook. `arguments` say where its policies come from; the rest is set up here."""
+
+    def __init__(self, folder: Path, *arguments: str | Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        authority = Authority("test webhook")
+        self.ca = authority.certificate
+        certificate, key = authority.server(ADDRESS).write(folder, "webhook")
+        self._tls = ssl.create_default_context(cadata=self.ca.decode())
+        command = [
+            *(sys.executable, "-m", "controller.cli.main", "serve"),
+            *("--tls-cert", certificate, "--tls-key", key),
+            *("--listen", f"{ADDRESS}:0", "--status-listen", f"{ADDRESS}:0"),
+            *arguments,
+        ]
+        self.process = Process(command, log=folder / "webhook.log", cwd=Path(__file__).resolve().parents[2])
+        self.process.wait_ready(lambda: {"admission", "status"} <= self._addresses().keys())
+        self.admission, self.status = (self._addresses()[name] for name in ("admission", "status"))
+
+    @property
+    def url(self) -> str:
+        """Where the API server posts reviews."""
+        return f"https://{self.admission}/validate"
+
+    def wait_synced(self) -> None:
+        """Returns once /readyz is 200. Raises ProcessFailed with the log when that takes too long."""
+        self.process.wait_ready(lambda: self.ask_status("/readyz")[0] == 200, timeout=20.0)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """One request at the admission port, on a connection of its own."""
+        return _ask(
+            http.client.HTTPSConnection(self.admission, context=self._tls, timeout=REQUEST_SECONDS), method, path, body
+        )
+
+    def ask_status(self, path: str, method: str = "GET") -> tuple[int, bytes]:
+        """One request at the status port."""
+        return _ask(http.client.HTTPConnection(self.status, timeout=REQUEST_SECONDS), method, path, None)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """The JSON lines of the log so far."""
+        for line in self.process.log.read_text(errors="replace").splitlines():
+            with suppress(ValueError):
+                yield json.loads(line)
+
+    def reviews(self) -> list[dict[str, Any]]:
+        """The decision lines so far."""
+        return [line["review"] for line in self.lines() if "review" in line]
+
+    def stop(self) -> None:
+        self.process.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _addresses(self) -> dict[str, str]:
+        return {line["serves"]: line["address"] for line in self.lines() if line.get("message") == "listening"}
+
+
+def _ask(connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

@@ -1,0 +1,64 @@
+"""Settings: what is read, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.core.errors import MalformedDocument
+from controller.core.policy import Uncovered
+from controller.settings import Address, Settings
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [("0.0.0.0:8443", "0.0.0.0", 8443), ("127.0.0.1:0", "127.0.0.1", 0), ("[::]:8443", "::", 8443)],
+)
+def test_an_address_is_an_ip_address_and_a_port(text: str, host: str, port: int) -> None:
+    address = Address.parse(text)
+    assert (address.host, address.port) == (host, port)
+    assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":",
+        "8443",
+        ":8443",
+        "localhost:1",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "1.2.3.4:65536",
+        "1.2.3.4:-1",
+        "1.2.3.4:٣",
+        "::1:80x",
+        "1.2.3.4:8\n",
+    ],
+)
+def test_anything_else_is_no_address(text: str) -> None:
+    with pytest.raises(MalformedDocument) as caught:
+        Address.parse(text)
+    assert str(caught.value).isprintable()
+
+
+def settings(**changes: Any) -> Settings:
+    given: dict[str, Any] = {
+        "tls_cert": Path("tls.crt"),
+        "tls_key": Path("tls.key"),
+        "listen": Address.parse("0.0.0.0:8443"),
+        "status_listen": Address.parse("0.0.0.0:8080"),
+        "policies": None,
+        "kubeconfig": None,
+        "uncovered": Uncovered.ALLOW,
+        "registries": None,
+        "log_level": "info",
+    }
+    return Settings(**(given | changes))
+
+
+def test_policies_come_from_one_place() -> None:
+    assert settings(policies=Path("policies")).kubeconfig is None
+    with pytest.raises(MalformedDocument, match="exclude"):
+        settings(policies=Path("policies"), kubeconfig=Path("config"))
