@@ -38,9 +38,10 @@ crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions from the mo
 	$(BIN)/python -m controller.wire.crd charts/navicert/crds
 
 .PHONY: manifests
-manifests: crds ## Render the chart into manifests/install.yaml, with the real helm
+manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and copy the sample policies
 	$(TOOLS) --only helm
 	$(BIN)/python -m tests.tools.render manifests/install.yaml
+	rm -f manifests/samples/*.yaml && cp controller/demo/policies/*.yaml manifests/samples/
 
 .PHONY: lock
 lock: .venv/.stamp ## Resolve pyproject.toml into uv.lock again; make lock UPGRADE=1 takes newer versions
