@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from controller.core.build import judge_build
 from controller.core.evidence import Evidence, Gap, Kind, Refused, SourceClaim, VerifiedStatement
+from controller.core.image import Digest
 from controller.core.policy import BuildRequirement, Mode, Policy, Tags, Uncovered
 from controller.core.reasons import Outcome, Reason
 from controller.core.verdict import ImageVerdict
@@ -37,8 +38,7 @@ provenances = st.builds(
     key=st.sampled_from(["k1", "k2", "k3", "person"]),
     root=st.sampled_from(["acme", "elsewhere"]),
     source=claims,
-    payload=st.sampled_from("abcdef"),
-)
+).map(lambda statement: replace(statement, payload=Digest.of(repr(statement.provenance).encode())))  # it names them
 image_signatures = st.builds(signature, st.sampled_from(["k1", "k2", "person"]), payload=st.sampled_from("ghi"))
 statements = st.lists(st.one_of(provenances, image_signatures), max_size=6)
 refusals = st.lists(
