@@ -31,9 +31,21 @@ def select(policies: PolicySet, workload: Workload, image: WorkloadImage) -> Sel
     return tuple((policy, applies) for policy, applies in applying if applies is not Applies.NO)
 
 
-def covers(selected: Selected) -> bool:
-    """Whether a ClusterSLSAPolicy in Enforce or Warn applies: a tenant's own policy covers nothing (POL-024)."""
-    return any(policy.name.kind == _COVERING_KIND and policy.mode is not Mode.AUDIT for policy, _ in selected)
+def covers(selected: Selected, image: WorkloadImage) -> bool:
+    """Whether a ClusterSLSAPolicy in Enforce or Warn judges this image: a tenant's own policy covers nothing (POL-024).
+
+    Under Enforce whatever keeps a policy from being judged refuses by itself. Under Warn it would only warn, so there
+    ignorance does not cover: a broken policy, an unknown scope, a reference that could be any image. A policy that
+    asks for no evidence (a denied digest, a rule on tags) says nothing of where an image comes from, and covers none.
+    """
+    return any(_covers(policy, applies, image) for policy, applies in selected)
+
+
+def _covers(policy: Policy | BrokenPolicy, applies: Applies, image: WorkloadImage) -> bool:
+    if policy.name.kind != _COVERING_KIND or policy.mode is Mode.AUDIT:
+        return False
+    judged = isinstance(policy, Policy) and applies is Applies.YES and image.reference is not None
+    return bool(policy.wanted) if judged else policy.mode is Mode.ENFORCE
 
 
 def needs_evidence(selected: Selected, form: Form, image: WorkloadImage) -> bool:
@@ -58,9 +70,9 @@ def judge_image(
     `evidence` is None only when `needs_evidence` said no.
     """
     findings = [_judge(policies, workload, image, policy, applies, evidence) for policy, applies in selected]
-    covered = covers(selected)
+    covered = covers(selected, image)
     if not covered:
-        detail = "no ClusterSLSAPolicy in Enforce or Warn matches this image"
+        detail = "no ClusterSLSAPolicy in Enforce or Warn asks where this image comes from"
         findings.append(Finding(policy=None, mode=_UNCOVERED_MODES[uncovered], reason=Reason.Uncovered, detail=detail))
     if workload.mirror:
         findings = [replace(finding, mode=Mode.AUDIT) for finding in findings]

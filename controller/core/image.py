@@ -16,7 +16,10 @@ DEFAULT_TAG = "latest"
 MAX_REFERENCE_BYTES = 4096
 MAX_NAME_CHARACTERS = 255  # distribution/reference: NameTotalLengthMax, host included
 
-_HOST_ALIASES = {"index.docker.io": DEFAULT_HOST}
+MAX_PORT = 65535
+
+_HOST_ALIASES = {"index.docker.io": DEFAULT_HOST, "registry-1.docker.io": DEFAULT_HOST}
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _PATH = re.compile(r"(?:[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*")
@@ -54,12 +57,17 @@ class Digest:
 
 
 def normalise_host(host: str) -> str:
-    """Lower case, without one trailing dot or the port 443; Docker Hub's aliases become `docker.io`."""
-    host = host.lower().removesuffix(":443").removesuffix(".")
-    name, colon, port = host.rpartition(":")
-    if colon and port.isdigit() and name.endswith("."):
-        host = f"{name.removesuffix('.')}:{port}"
-    return _HOST_ALIASES.get(host, host)
+    """One spelling for one registry: lower case, no trailing dot, the port without leading zeros and not 443.
+
+    Docker Hub's hosts become `docker.io`. What is no host stays no host: this validates nothing.
+    """
+    name, colon, port = host.lower().rpartition(":")
+    if not colon or name.endswith(":") or not (port.isascii() and port.isdigit()):
+        name, port = host.lower(), ""
+    name = name.removesuffix(".")
+    name = _HOST_ALIASES.get(name, name)
+    number = port.lstrip("0") or "0" if port else ""
+    return f"{name}:{number}" if number not in {"", "443"} else name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,7 +78,9 @@ class Repository:
     path: str
 
     def __post_init__(self) -> None:
-        if not _HOST.fullmatch(self.host) or not _PATH.fullmatch(self.path):
+        port = self.host.rpartition(":")[2]
+        off = port.isdigit() and not 0 < int(port) <= MAX_PORT
+        if off or not _HOST.fullmatch(self.host) or not _PATH.fullmatch(self.path):
             raise MalformedReference(f"{printable(str(self))!r} is not a repository name")
         if len(str(self)) > MAX_NAME_CHARACTERS:
             raise MalformedReference(f"a repository name has at most {MAX_NAME_CHARACTERS} characters")
@@ -114,7 +124,13 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read and normalise a reference; raises MalformedReference, whose message is fit to print."""
+        """Read and normalise a reference; raises MalformedReference, whose message is fit to print.
+
+        The digest of a configuration, which runtimes take for an image that is on the node already, is no reference:
+        it says nothing of where an image comes from.
+        """
+        if _IMAGE_ID.fullmatch(text):
+            raise MalformedReference(f"{printable(text)!r} is the id of a local image")
         if len(text.encode("utf-8", "surrogatepass")) > MAX_REFERENCE_BYTES:
             raise MalformedReference(f"an image reference has at most {MAX_REFERENCE_BYTES} bytes")
         name, at, digest_text = text.partition("@")

@@ -1,10 +1,11 @@
 """Globs over names, and nothing else: `*` stops at a slash, `**` does not, every other character is itself.
 
-Matching costs at most (wildcards x characters) steps: no pattern, however hostile, takes longer.
+Positions are bit sets: matching costs a few operations for each wildcard and component, whatever the pattern.
 """
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from controller.core.errors import MalformedReference
@@ -59,14 +60,15 @@ class Glob:
         """What each wildcard matched, from the left each as short as the rest allows; None when it does not fit."""
         if not self._ends_fit(text):
             return None
-        ends = _reachable(self.tokens, text)
-        if 0 not in ends[0]:
+        reachable = _reachable(self.tokens, text)
+        if not reachable[0] & 1:
             return None
         captured: list[str] = []
         position = 0
-        for token, following in zip(self.tokens, ends[1:], strict=True):
+        for token, following in zip(self.tokens, reachable[1:], strict=True):
             if token.startswith("*"):
-                end = next(e for e in range(position, len(text) + 1) if e in following)
+                rest = following >> position
+                end = position + (rest & -rest).bit_length() - 1  # the nearest position from which the rest fits
                 captured.append(text[position:end])
                 position = end
             else:
@@ -82,31 +84,46 @@ class Glob:
         return self.text
 
 
-def _reachable(tokens: tuple[str, ...], text: str) -> list[set[int]]:
-    """For each i the positions from which tokens[i:] match the rest of the text, computed from the right."""
-    tables = [{len(text)}]
+def _reachable(tokens: tuple[str, ...], text: str) -> list[int]:
+    """For each i the positions from which tokens[i:] match the rest of the text, as a bit set, from the right."""
+    reachable = [1 << len(text)]
     for token in reversed(tokens):
-        following = tables[0]
-        if not token.startswith("*"):
-            starts = {
-                end - len(token) for end in following if end >= len(token) and text.startswith(token, end - len(token))
-            }
+        following = reachable[0]
+        if token == "**":
+            starts = (1 << following.bit_length()) - 1
+        elif token == "*":
+            starts = _inside_components(text, following)
         else:
-            starts = _wildcard_starts(text, following, crosses=token == "**")
-        tables.insert(0, starts)
-    return tables
+            starts = _occurrences(text, token) & (following >> len(token))
+        reachable.insert(0, starts)
+    return reachable
 
 
-def _wildcard_starts(text: str, following: set[int], *, crosses: bool) -> set[int]:
-    starts: set[int] = set()
-    open_ended = False
-    for position in range(len(text), -1, -1):
-        if position < len(text) and text[position] == "/" and not crosses:
-            open_ended = False
-        open_ended = open_ended or position in following
-        if open_ended:
-            starts.add(position)
+def _inside_components(text: str, following: int) -> int:
+    """The positions from which one of `following` can be reached without crossing a slash."""
+    starts = 0
+    for first, last in _components(text):
+        within = following & ((1 << last + 1) - (1 << first))
+        if within:
+            starts |= (1 << within.bit_length()) - (1 << first)
     return starts
+
+
+@lru_cache(maxsize=256)
+def _components(text: str) -> tuple[tuple[int, int], ...]:
+    """The first position of each component and the one behind it."""
+    ends = [index for index, char in enumerate(text) if char == "/"]
+    return tuple(zip([0, *(end + 1 for end in ends)], [*ends, len(text)], strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _occurrences(text: str, literal: str) -> int:
+    """The positions at which the literal stands, overlapping ones included."""
+    found, position = 0, text.find(literal)
+    while position >= 0:
+        found |= 1 << position
+        position = text.find(literal, position + 1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Tags(Enum):
 
 
 class Uncovered(Enum):
-    """What happens to an image that no ClusterSLSAPolicy in Enforce or Warn matches."""
+    """What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin."""
 
     ALLOW = "Allow"
     WARN = "Warn"
@@ -107,6 +107,11 @@ class Policy:
         asks = self.build is not None or bool(self.signatures) or bool(self.deny) or self.tags is Tags.DENY
         if not asks:
             raise ValueError("a policy asks for something")
+
+    @property
+    def trust_roots(self) -> frozenset[str]:
+        """The trust roots that this policy's own signer entries name."""
+        return frozenset(signer.trust_root for entry in self.signatures for signer in entry.signers)
 
     @property
     def wanted(self) -> frozenset[str]:

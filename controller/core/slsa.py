@@ -57,6 +57,11 @@ class TrustedBuilder:
         if not 1 <= self.max_level <= 3 or not self.signers or not self.builder_ids:
             raise ValueError("a builder has signers, builder ids and a level from 1 to 3")
 
+    @property
+    def trust_roots(self) -> frozenset[str]:
+        """The trust roots that the signer entries name."""
+        return frozenset(signer.trust_root for signer in self.signers)
+
     def speaks_for(self, statement: VerifiedStatement) -> bool:
         """Whether signer, builder id and build type of this provenance all belong to this builder."""
         provenance = statement.provenance

@@ -7,13 +7,15 @@ from datetime import datetime
 from controller.core.evaluate import Selected, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import ImageReference
-from controller.core.policy import Mode, Uncovered
+from controller.core.policy import Mode, Policy, Uncovered
 from controller.core.reasons import Reason
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.workload import Workload, WorkloadImage
 from controller.engine.gathering import Gather, GatherRequest
 from controller.engine.policies import Snapshot
 
+PARALLEL_IMAGES = 32
+MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 PATIENCE = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
 """Seconds that an image may hold up a review, by the strictest mode that matches it."""
 
@@ -37,33 +39,41 @@ async def decide(
     """
     if snapshot is None:
         return conclude(tuple(_unsynced(image) for image in workload.images), expected=len(workload.images))
-    selections = [select(snapshot.policies, workload, image) for image in workload.images]
+    selections: list[Selected] = []
+    for image in workload.images:
+        await asyncio.sleep(0)
+        selections.append(select(snapshot.policies, workload, image))
     evidence = await _gather_all(workload, selections, snapshot, gather, circumstances)
-    judged = tuple(
-        judge_image(
-            snapshot.policies,
-            workload,
-            image,
-            selected=selected,
-            evidence=evidence.get(image.reference) if image.reference else None,
-            uncovered=circumstances.uncovered,
+    judged: list[ImageVerdict] = []
+    for image, selected in zip(workload.images, selections, strict=True):
+        await asyncio.sleep(0)  # other reviews go on, however many images and policies this one has
+        found = evidence.get(image.reference) if image.reference else None
+        judged.append(
+            judge_image(
+                snapshot.policies,
+                workload,
+                image,
+                selected=selected,
+                evidence=found,
+                uncovered=circumstances.uncovered,
+            )
         )
-        for image, selected in zip(workload.images, selections, strict=True)
-    )
-    return conclude(judged, expected=len(workload.images))
+    return conclude(tuple(judged), expected=len(workload.images))
 
 
 async def _gather_all(
     workload: Workload, selections: list[Selected], snapshot: Snapshot, gather: Gather, circumstances: Circumstances
 ) -> dict[ImageReference, Evidence]:
-    deadlines: dict[ImageReference, float] = {}
-    for image, selected in zip(workload.images, selections, strict=True):
-        if image.reference is not None and needs_evidence(selected, workload.form, image):
-            strictest = _strictest(workload, [policy.mode for policy, _ in selected])
-            deadlines[image.reference] = _until(strictest, circumstances.deadline)
-    requests = [_request(reference, until, snapshot, circumstances) for reference, until in deadlines.items()]
-    gathered = await asyncio.gather(*(_gather_in_time(gather, request) for request in requests))
-    return dict(zip(deadlines, gathered, strict=True))
+    requests = [
+        _request(workload, image.reference, selected, snapshot, circumstances)
+        for image, selected in zip(workload.images, selections, strict=True)
+        if image.reference is not None and needs_evidence(selected, workload.form, image)
+    ]
+    slots = asyncio.Semaphore(PARALLEL_IMAGES)
+    served, beyond = requests[:MAX_IMAGES], requests[MAX_IMAGES:]
+    gathered = await asyncio.gather(*(_gather_in_turn(gather, request, slots) for request in served))
+    evidence = {request.reference: found for request, found in zip(served, gathered, strict=True)}
+    return evidence | {request.reference: _too_many(request) for request in beyond}
 
 
 def _strictest(workload: Workload, modes: list[Mode]) -> Mode:
@@ -77,28 +87,40 @@ def _until(mode: Mode, deadline: float) -> float:
 
 
 def _request(
-    reference: ImageReference, until: float, snapshot: Snapshot, circumstances: Circumstances
+    workload: Workload,
+    reference: ImageReference,
+    selected: Selected,
+    snapshot: Snapshot,
+    circumstances: Circumstances,
 ) -> GatherRequest:
+    named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
+    named += [builder.trust_roots for builder in snapshot.policies.builders.values()]
+    strictest = _strictest(workload, [policy.mode for policy, _ in selected])
     return GatherRequest(
         reference=reference,
         wanted=snapshot.policies.wanted,
-        roots=snapshot.roots,
+        roots=snapshot.roots.serving(frozenset().union(*named)),
         now=circumstances.now,
-        deadline=until,
+        deadline=_until(strictest, circumstances.deadline),
     )
 
 
-async def _gather_in_time(gather: Gather, request: GatherRequest) -> Evidence:
-    """Gathering keeps the deadline itself; this is the guard for when it does not."""
+async def _gather_in_turn(gather: Gather, request: GatherRequest, slots: asyncio.Semaphore) -> Evidence:
+    """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not keep it."""
     try:
-        async with asyncio.timeout_at(request.deadline + _GRACE):
+        async with asyncio.timeout_at(request.deadline + _GRACE), slots:
             return await gather(request)
     except TimeoutError:
-        gap = Gap(
-            reason=Reason.DeadlineExceeded,
-            detail=f"{request.reference.repository.host} did not answer in time",
-        )
-        return Evidence(digest=request.reference.digest, gaps=(gap,))
+        host = request.reference.repository.host
+        return _unknown(request, Reason.DeadlineExceeded, f"{host} did not answer in time")
+
+
+def _too_many(request: GatherRequest) -> Evidence:
+    return _unknown(request, Reason.LimitExceeded, f"the workload has more than {MAX_IMAGES} images to look up")
+
+
+def _unknown(request: GatherRequest, reason: Reason, detail: str) -> Evidence:
+    return Evidence(digest=request.reference.digest, gaps=(Gap(reason=reason, detail=detail),))
 
 
 _GRACE = 0.1  # seconds that partial evidence may take to come back after the deadline

@@ -11,7 +11,7 @@ from controller.core.errors import Problem
 from controller.core.policy import BrokenPolicy, Policy, PolicySet, SignatureRequirement
 from controller.core.slsa import KeyMatcher, SignerMatcher, TrustedBuilder
 from controller.trust.keys import PublicKey
-from controller.trust.root import RootKey, TrustRoot, TrustRoots
+from controller.trust.root import INLINE_PREFIX, RootKey, TrustRoot, TrustRoots
 from controller.wire.policy import (
     BrokenObject,
     BuilderReference,
@@ -174,8 +174,7 @@ def _link_signer(reference: SignerReference, keys: Keys, known: _Known) -> Signe
 
 
 def _implicit_name(fingerprint: str) -> str:
-    """The name of an inline key's root. The colon keeps it apart: no object can be called so."""
-    return f"pem:{fingerprint}"
+    return f"{INLINE_PREFIX}{fingerprint}"
 
 
 def _implicit_roots(keys: Keys) -> dict[str, TrustRoot]:

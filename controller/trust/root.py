@@ -1,7 +1,7 @@
 """Trust roots: which keys are believed, and when."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,6 +77,10 @@ class TrustRoot:
         return hashlib.sha256("\n".join([self.name, *sorted(lines)]).encode()).hexdigest()
 
 
+INLINE_PREFIX = "pem:"
+"""How the root of a signer entry's inline key is named, with the key's fingerprint: no object can be called so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoots:
     """All roots that any policy or builder can name, by name. `revision` changes when any of them does."""
@@ -87,3 +91,12 @@ class TrustRoots:
     def revision(self) -> str:
         """A hash over the revisions of all roots."""
         return hashlib.sha256("\n".join(sorted(root.revision for root in self.roots.values())).encode()).hexdigest()
+
+    def serving(self, names: Collection[str]) -> "TrustRoots":
+        """Every root that is an object, and of the inline keys those that are named.
+
+        Who may write policies in a namespace brings keys with them; only images which those policies are about are
+        checked against them.
+        """
+        kept = {name: root for name, root in self.roots.items() if name in names or not name.startswith(INLINE_PREFIX)}
+        return TrustRoots(roots=kept)

@@ -22,6 +22,8 @@ from controller.wire.provenance import parse_provenance_v1
 from controller.wire.signature import parse_simple_signing
 from controller.wire.statement import is_statement_type, parse_statement
 
+MAX_CHECKS = 4096  # of one candidate, half a second: whoever may push decides how many signatures there are
+
 
 class _Refusal(NotVerified):
     """A refusal on its way to becoming a value, with what had been verified by then."""
@@ -164,6 +166,8 @@ def _signers(signed: _Signed, roots: TrustRoots, now: datetime) -> tuple[KeySign
     """Everyone who signed and counts at `now`, at least one. Raises NotVerified."""
     digest = hashlib.sha256(signed.message).digest()
     known = {key.key for root in roots.roots.values() for key in root.keys}
+    if len(known) * len(signed.signatures) > MAX_CHECKS:
+        raise NotVerified(f"more than {MAX_CHECKS} signature checks: too many signatures for so many keys")
     signing = frozenset(key for key in known if _signed_by(key, signed.signatures, digest))
     if not signing:
         raise NotVerified("no key of any trust root made its signature" if known else "no trust root holds a key")

@@ -107,11 +107,11 @@ def parse_workload(request: AdmissionRequest) -> Workload:
         raise MalformedReview("request.namespace is missing")
     current: _Object = _decode(decoder, request.object, "request.object")
     pod = _pod(current)
-    places = tuple(_places(pod, "request.object"))
+    form = Form.POD if isinstance(current, _Pod) else Form.TEMPLATE
+    places = tuple(_places(pod, form, "request.object"))
     if request.operation == "UPDATE":
-        before = frozenset(
-            _places(_pod(_decode(decoder, request.old_object, "request.oldObject")), "request.oldObject")
-        )
+        former = _pod(_decode(decoder, request.old_object, "request.oldObject"))
+        before = frozenset(_places(former, form, "request.oldObject"))
         places = tuple(place for place in places if place not in before)
     elif request.operation != "CREATE":
         raise MalformedReview(
@@ -121,7 +121,7 @@ def parse_workload(request: AdmissionRequest) -> Workload:
         kind=request.kind.kind,
         namespace=request.namespace,
         name=_name(request, current.metadata or _Metadata()),
-        form=Form.POD if isinstance(current, _Pod) else Form.TEMPLATE,
+        form=form,
         labels=(pod.metadata or _Metadata()).labels or {},
         images=_images(places),
         namespace_labels=None,
@@ -138,8 +138,11 @@ def _pod(workload: _Object) -> _Pod:
     return (spec.template if spec else None) or _Pod()
 
 
-def _places(pod: _Pod, where: str) -> Iterator[_Place]:
-    """Every slot that names an image, with the text as it is written."""
+def _places(pod: _Pod, form: Form, where: str) -> Iterator[_Place]:
+    """Every slot that names an image, with the text as it is written.
+
+    A template may leave the reference of an image volume out, for somebody else to fill in: its pods are judged.
+    """
     spec = pod.spec or _PodSpec()
     if not spec.containers:
         raise MalformedReview(f"{where} has no containers")
@@ -151,7 +154,7 @@ def _places(pod: _Pod, where: str) -> Iterator[_Place]:
         for container in containers or ():
             yield _place(role, container.name, container.image, where)
     for volume in spec.volumes or ():
-        if volume.image is not None:
+        if volume.image is not None and (form is Form.POD or volume.image.reference):
             yield _place("volume", volume.name, volume.image.reference, where)
 
 

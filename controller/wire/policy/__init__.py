@@ -4,7 +4,7 @@ The models are private: what leaves this package is compiled, or the list of eve
 """
 
 from controller.wire.policy.compiling import compile_builder, compile_exception, compile_policy, compile_root
-from controller.wire.policy.files import parse_objects
+from controller.wire.policy.files import parse_documents, parse_objects
 from controller.wire.policy.kinds import API_VERSION, GROUP, KINDS, VERSION, Kind, ObjectName, identify
 from controller.wire.policy.unlinked import (
     BrokenObject,
@@ -41,5 +41,6 @@ __all__ = [
     "compile_policy",
     "compile_root",
     "identify",
+    "parse_documents",
     "parse_objects",
 ]

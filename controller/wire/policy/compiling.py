@@ -17,7 +17,7 @@ from controller.wire.policy.nodes import instant
 from controller.wire.policy.policy import NamespacedPolicySpec, Require
 from controller.wire.policy.root import RootKey, RootSpec
 from controller.wire.policy.scope import compile_match
-from controller.wire.policy.shape import join, shape_problems
+from controller.wire.policy.shape import join, shape_problems, size_problem
 from controller.wire.policy.unjudged import unjudged
 from controller.wire.policy.unlinked import (
     BrokenObject,
@@ -120,6 +120,8 @@ def _spec(name: ObjectName, source: Source) -> tuple[Source, tuple[Problem, ...]
     spec = source.get("spec")
     if not isinstance(spec, dict):
         return {}, (*around, Problem(path="spec", message="is required, and must be an object"))
+    if too_large := size_problem(spec):
+        return {"mode": spec.get("mode")}, (*around, too_large)
     found = {*around, *shape_problems(KINDS[name.kind].spec, spec), *unjudged(name.kind, spec)}
     return spec, tuple(sorted(found))
 

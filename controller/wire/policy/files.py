@@ -53,7 +53,7 @@ def parse_objects(text: str, name: str) -> tuple[dict[str, object], ...]:
     """
     objects: list[dict[str, object]] = []
     problems: list[Problem] = []
-    for number, document in enumerate(_documents(text, name), start=1):
+    for number, document in enumerate(parse_documents(text, name), start=1):
         place = f"{printable(name)} (document {number})"
         for item in () if document is None else _unrolled(document):
             if isinstance(item, dict) and _ours(item):
@@ -65,9 +65,10 @@ def parse_objects(text: str, name: str) -> tuple[dict[str, object], ...]:
     return tuple(objects)
 
 
-def _documents(text: str, name: str) -> list[object]:
+def parse_documents(text: str, name: str) -> list[object]:
+    """The YAML documents of a file, in which every key is text and stands once. Raises MalformedPolicy as above."""
     if len(text) > _DOCUMENT_CHARACTERS:
-        message = f"a file of policies has at most {_DOCUMENT_CHARACTERS} characters"
+        message = f"a file has at most {_DOCUMENT_CHARACTERS} characters"
         raise MalformedPolicy([Problem(path=printable(name), message=message)])
     try:
         return list(yaml.load_all(text, _Loader))

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from controller.wire.policy.nodes import Node, present
 
 MESSAGE_CHARACTERS = 300
 ITEMS = 1024  # no list of ours may be longer
+MAX_MEMBERS = 10_000  # of a whole spec: telling each of them apart takes a second, and stops everything else
 
 _KEY_OF_MAP = "[key]"
 
@@ -54,6 +56,19 @@ def _refusals(
             names = parent[0].field_names() if parent else ()
             message = _message(detail["type"], detail.get("ctx", {}), detail["msg"], _closest(steps, names))
             yield Problem(path=join("spec", *steps), message=printable(message, limit=MESSAGE_CHARACTERS))
+
+
+def size_problem(value: object) -> Problem | None:
+    """What is wrong with a spec that holds more values than any needs; looks at no more of them than that."""
+    waiting, seen = [value], 0
+    while waiting and seen <= MAX_MEMBERS:
+        item = waiting.pop()
+        seen += 1
+        if isinstance(item, Mapping | list):
+            waiting.extend(islice(item.values() if isinstance(item, Mapping) else item, MAX_MEMBERS + 1))
+    if seen <= MAX_MEMBERS:
+        return None
+    return Problem(path="spec", message=f"holds more than {MAX_MEMBERS} values: no object of this kind needs them")
 
 
 def _closest(steps: list[str | int], names: tuple[str, ...]) -> str:

@@ -74,6 +74,11 @@ def test_of_two_builders_that_speak_for_a_statement_the_higher_counts_and_both_a
     assert judge_build(asks_two, evidence(provenance()), known, SHOP).proven.level == 3
 
 
+def test_only_builders_that_meet_the_level_are_named() -> None:
+    known = {"low": builder("low", level=2), "high": builder("high", level=3)}
+    assert judge_build(BUILD, evidence(provenance()), known, SHOP).proven.builders == ("high",)
+
+
 @pytest.mark.case("SIGN-024")
 def test_a_trusted_builder_that_the_policy_does_not_list_is_not_enough() -> None:
     listed = BuildRequirement(level=3, builders=frozenset({"other"}))

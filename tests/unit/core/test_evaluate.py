@@ -173,7 +173,7 @@ def test_a_tag_that_was_not_pinned_is_refused_on_pods() -> None:
 def test_tags_deny_refuses_tags_everywhere() -> None:
     for form in Form:
         denying = policies(policy(tags=Tags.DENY, build=None))
-        assert only(verdict(denying, workload(TAGGED, form=form))).reason is Reason.TagNotAllowed
+        assert verdict(denying, workload(TAGGED, form=form)).findings[0].reason is Reason.TagNotAllowed
         assert verdict(denying, workload(form=form)).allowed
 
 
@@ -253,6 +253,29 @@ def test_neither_audit_nor_a_tenants_policy_covers(weak: Policy) -> None:
     given = verdict(policies(weak), workload(), uncovered=Uncovered.DENY)
     assert not given.allowed
     assert {f.reason for f in given.findings if f.refuses} == {Reason.Uncovered}
+
+
+SELECTS_PRODUCTION = Match(
+    namespace_selector=Selector((Requirement(key="tier", operator=Operator.IN, values=frozenset({"production"})),))
+)
+
+
+@pytest.mark.case("POL-024")
+@pytest.mark.parametrize(
+    ("covering", "pod"),
+    [
+        (PolicySet(policies=(broken(Mode.WARN, Match()),)), workload()),
+        (policies(policy(mode=Mode.WARN, match=SELECTS_PRODUCTION)), workload(namespace_known=False)),
+        (policies(policy(mode=Mode.WARN)), workload(f"evil.example/x@sha512:{'0' * 128}")),
+        (policies(policy(match=Match(), deny=frozenset({OTHER}), build=None)), workload()),
+        (policies(policy(match=Match(), tags=Tags.DENY, build=None)), workload()),
+    ],
+    ids=["broken", "scope unknown", "reference malformed", "denies a digest only", "denies tags only"],
+)
+def test_what_judges_no_origin_covers_nothing(covering: PolicySet, pod: Workload) -> None:
+    given = verdict(covering, pod, None, uncovered=Uncovered.DENY)
+    assert not given.allowed
+    assert Reason.Uncovered in {f.reason for f in given.findings if f.refuses}
 
 
 @pytest.mark.case("POL-011")

@@ -13,9 +13,29 @@ def test_every_spelling_of_a_docker_hub_image_is_one_repository(name: str) -> No
 
 
 @pytest.mark.case("REF-002")
-@pytest.mark.parametrize("host", ["GHCR.IO", "ghcr.io.", "ghcr.io:443", "Ghcr.io.:443"])
+@pytest.mark.parametrize(
+    "host", ["GHCR.IO", "ghcr.io.", "ghcr.io:443", "Ghcr.io.:443", "ghcr.io:0443", "ghcr.io:00443"]
+)
 def test_case_trailing_dot_and_default_port_of_a_host_mean_nothing(host: str) -> None:
     assert Repository.parse(f"{host}/acme/shop") == Repository("ghcr.io", "acme/shop")
+
+
+@pytest.mark.case("REF-002")
+def test_the_other_names_of_docker_hub_mean_docker_hub() -> None:
+    for host in ("registry-1.docker.io", "index.docker.io:443", "REGISTRY-1.docker.io."):
+        assert Repository.parse(f"{host}/acme/shop") == Repository("docker.io", "acme/shop")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+def test_a_port_that_is_none_makes_the_reference_malformed(port: str) -> None:
+    with pytest.raises(MalformedReference):
+        ImageReference.parse(f"ghcr.io:{port}/acme/shop")
+
+
+@pytest.mark.parametrize("text", [HEX, f"sha256:{HEX}"])
+def test_the_id_of_an_image_on_the_node_is_no_reference(text: str) -> None:
+    with pytest.raises(MalformedReference, match="local image"):
+        ImageReference.parse(text)
 
 
 @pytest.mark.case("REF-006")
@@ -26,7 +46,17 @@ def test_a_digest_beside_a_tag_is_kept_and_decides() -> None:
 
 @pytest.mark.case("REF-007")
 @pytest.mark.parametrize(
-    "digest", ["sha256:abc", f"sha256:{HEX.upper()}", f"sha512:{HEX * 2}", f"sha256:{HEX}@sha256:{HEX}", "", f"{HEX}"]
+    "digest",
+    [
+        f"sha512:{HEX}",
+        f"sha256:{HEX}\n",
+        "sha256:abc",
+        f"sha256:{HEX.upper()}",
+        f"sha512:{HEX * 2}",
+        f"sha256:{HEX}@sha256:{HEX}",
+        "",
+        f"{HEX}",
+    ],
 )
 def test_a_digest_that_is_not_one_makes_the_reference_malformed(digest: str) -> None:
     with pytest.raises(MalformedReference):
@@ -72,6 +102,11 @@ def test_an_ipv6_literal_with_port_is_a_host() -> None:
 def test_a_tag_that_is_not_one_makes_the_reference_malformed(text: str) -> None:
     with pytest.raises(MalformedReference):
         ImageReference.parse(text)
+
+
+def test_a_digest_is_exactly_its_digits() -> None:
+    with pytest.raises(MalformedReference):
+        Digest(HEX + "\n")
 
 
 def test_a_digest_is_that_of_the_bytes() -> None:

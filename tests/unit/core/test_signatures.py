@@ -5,7 +5,7 @@ from controller.core.image import Repository
 from controller.core.policy import SignatureRequirement
 from controller.core.reasons import Reason
 from controller.core.signatures import judge_signatures
-from tests.support.facts import evidence, provenance, signature, signatures
+from tests.support.facts import evidence, matcher, provenance, signature, signatures
 
 SHOP = Repository.parse("ghcr.io/acme/shop")
 
@@ -40,6 +40,15 @@ def test_a_threshold_counts_distinct_keys_not_names_entries_or_signatures() -> N
     twice = evidence(signature("release", payload="1"), signature("release", payload="2"))
     assert reason(signatures("release", "release", threshold=2), twice) is Reason.ThresholdNotMet
     assert reason(signatures("release", "security", threshold=2), twice) is Reason.ThresholdNotMet
+
+
+@pytest.mark.case("KEY-016")
+def test_one_key_under_two_roots_is_one_signer() -> None:
+    requirement = SignatureRequirement(
+        signers=(matcher("release"), matcher("release", root="other")), threshold=2, match_repository=False
+    )
+    found = evidence(signature("release"), signature("release", root="other"))
+    assert reason(requirement, found) is Reason.ThresholdNotMet
 
 
 @pytest.mark.case("SET-009")

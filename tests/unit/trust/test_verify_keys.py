@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controller.trust.root import TrustRoot, TrustRoots
+from controller.trust.verify import MAX_CHECKS
 from tests.support.foundry import (
     Foundry,
     SigningKey,
@@ -125,3 +126,13 @@ class TestKeys:
     def test_at_both_ends_of_its_window_a_key_counts(self, foundry: Foundry) -> None:
         entry = foundry.key.entry(not_before=NOW, not_after=NOW)
         proven(foundry.bundle_layer(foundry.provenance(SUBJECT)), roots_of(entry))
+
+
+def test_a_candidate_cannot_ask_for_endless_signature_checks(foundry: Foundry) -> None:
+    """One key pair, listed under as many different keys as it takes: whoever may push decides on the signatures."""
+    payload = foundry.provenance(SUBJECT)
+    content = encode(foundry.envelope_document(payload, keys=[foundry.key] * 32))
+    layer = replace(foundry.envelope_layer(payload), content=content)
+    many = roots_of(foundry.key.entry(), *(SigningKey().entry(f"key-{n}") for n in range(MAX_CHECKS // 32)))
+    assert "too many signatures" in refused(layer, many).detail
+    assert proven(foundry.envelope_layer(payload), many).signer.key == foundry.key.fingerprint

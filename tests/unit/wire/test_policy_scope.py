@@ -121,3 +121,12 @@ def test_many_problems_elsewhere_do_not_hide_a_broken_glob() -> None:
     found = guarded(policy(**unknown, match={"images": ["***"], **unknown}))
     assert found.match == Match()
     assert len(found.problems) == 100
+
+
+def test_a_spec_larger_than_any_needs_is_not_taken_apart_and_guards_all_it_could_match() -> None:
+    huge = policy(mode="Warn", match={"images": ["ghcr.io/acme/*"], **{f"field{n}": n for n in range(100_000)}})
+    broken = guarded(huge)
+    assert [problem.path for problem in broken.problems] == ["spec"]
+    assert (broken.match, broken.mode) == (Match(), Mode.WARN)
+    tenant = guarded(policy(namespace="shop", mode="Enforce", match={"images": list(range(100_000))}))
+    assert tenant.match == Match(namespace="shop")

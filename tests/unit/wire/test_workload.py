@@ -285,3 +285,10 @@ def test_deep_and_broken_objects_are_malformed() -> None:
     body = encoded(review("HERE")).replace(b'"HERE"', b"[" * 50_000 + b"]" * 50_000)
     with pytest.raises(MalformedReview):
         parse_workload(parse_review(body))
+
+
+def test_a_template_may_leave_the_image_of_a_volume_to_others_and_a_pod_may_not() -> None:
+    spec = pod(container(GOOD), volumes=[{"name": "model", "image": {"reference": ""}}])
+    assert set(images(workload(templated("Deployment", spec), kind="Deployment"))) == {GOOD}
+    with pytest.raises(MalformedReview, match="names no image"):
+        workload(spec)

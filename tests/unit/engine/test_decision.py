@@ -1,0 +1,120 @@
+"""What a decision asks of gathering: in parallel, in bounds, and with nobody else's keys."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from controller.core.evidence import Evidence
+from controller.core.policy import Mode, Policy, SignatureRequirement, Uncovered
+from controller.core.reasons import Reason
+from controller.core.slsa import KeyMatcher
+from controller.core.verdict import Verdict
+from controller.core.workload import Workload
+from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, Circumstances, decide
+from controller.engine.gathering import GatherRequest
+from controller.engine.policies import Snapshot
+from controller.trust.root import INLINE_PREFIX, TrustRoot, TrustRoots
+from tests.support.facts import D, evidence, policies, policy, provenance, workload
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def snapshot(*members: Policy, roots: tuple[str, ...] = ()) -> Snapshot:
+    known = TrustRoots(roots={name: TrustRoot(name=name, keys=()) for name in roots})
+    return Snapshot(policies=policies(*members), roots=known, problems={})
+
+
+class Registry:
+    """Remembers what it was asked and how much at once; takes `seconds` for each answer."""
+
+    def __init__(self, seconds: float = 0.0, answer: Callable[[GatherRequest], Evidence] | None = None) -> None:
+        self.requests: list[GatherRequest] = []
+        self.at_once = self.most_at_once = 0
+        self._seconds = seconds
+        self._answer = answer or (lambda _request: evidence(provenance()))
+
+    async def __call__(self, request: GatherRequest) -> Evidence:
+        self.requests.append(request)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(self._seconds)
+        self.at_once -= 1
+        return self._answer(request)
+
+
+async def decided(pod: Workload, members: Snapshot | None, registry: Registry, *, seconds: float = 10) -> Verdict:
+    deadline = asyncio.get_running_loop().time() + seconds
+    circumstances = Circumstances(now=NOW, deadline=deadline, uncovered=Uncovered.ALLOW)
+    return await decide(pod, snapshot=members, gather=registry, circumstances=circumstances)
+
+
+def pod_of(count: int) -> Workload:
+    return workload(*(f"ghcr.io/acme/shop:v{n}@{D}" for n in range(count)))
+
+
+@pytest.mark.case("SVC-001")
+async def test_before_the_first_sync_everything_is_refused_and_nothing_is_asked() -> None:
+    registry = Registry()
+    verdict = await decided(workload(), None, registry)
+    assert (verdict.allowed, verdict.code) == (False, 503)
+    assert {finding.reason for finding in verdict.findings} == {Reason.PoliciesNotSynced}
+    assert registry.requests == []
+
+
+@pytest.mark.case("COV-014")
+async def test_each_image_is_gathered_once_and_all_at_the_same_time() -> None:
+    registry = Registry(0.01)
+    assert (await decided(pod_of(8), snapshot(policy()), registry)).allowed
+    assert (len(registry.requests), registry.most_at_once) == (8, 8)
+
+
+@pytest.mark.case("REG-012")
+async def test_more_images_than_go_at_once_are_judged_in_turn() -> None:
+    registry = Registry(0.001)
+    assert (await decided(pod_of(PARALLEL_IMAGES + 1), snapshot(policy()), registry)).allowed
+    assert (len(registry.requests), registry.most_at_once) == (PARALLEL_IMAGES + 1, PARALLEL_IMAGES)
+
+
+async def test_images_beyond_the_bound_are_unknown_and_refused() -> None:
+    registry = Registry()
+    verdict = await decided(pod_of(MAX_IMAGES + 3), snapshot(policy()), registry)
+    assert len(registry.requests) == MAX_IMAGES
+    assert [finding.reason for finding in verdict.findings if finding.refuses] == [Reason.LimitExceeded] * 3
+
+
+@pytest.mark.case("SVC-008")
+async def test_a_registry_that_stalls_is_not_waited_for_beyond_the_deadline() -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    verdict = await decided(workload(), snapshot(policy()), Registry(30), seconds=0.2)
+    assert loop.time() - started < 2
+    assert {finding.reason for finding in verdict.findings} == {Reason.DeadlineExceeded}
+    assert not verdict.allowed
+
+
+@pytest.mark.case("MODE-005")
+@pytest.mark.parametrize(("mode", "seconds"), [(Mode.AUDIT, 0.5), (Mode.WARN, 2.0), (Mode.ENFORCE, 10.0)])
+async def test_weaker_modes_are_less_patient(mode: Mode, seconds: float) -> None:
+    registry = Registry()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await decided(workload(), snapshot(policy(mode=mode)), registry)
+    assert registry.requests[0].deadline - started == pytest.approx(seconds, abs=0.2)
+
+
+async def test_keys_that_policies_bring_along_serve_only_what_those_policies_are_about() -> None:
+    mine, theirs = f"{INLINE_PREFIX}sha256:mine", f"{INLINE_PREFIX}sha256:theirs"
+
+    def signed(name: str, namespace: str, root: str) -> Policy:
+        entry = KeyMatcher(trust_root=root, key="sha256:k", label="k")
+        required = SignatureRequirement(signers=(entry,), threshold=1, match_repository=False)
+        return policy(name, namespace=namespace, build=None, required=(required,))
+
+    registry = Registry()
+    members = snapshot(
+        policy(), signed("a", "shop", mine), signed("b", "elsewhere", theirs), roots=("acme", mine, theirs)
+    )
+    await decided(workload(namespace="shop"), members, registry)
+    assert set(registry.requests[0].roots.roots) == {"acme", mine}
