@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import yaml
-
 from controller.core.errors import MalformedDocument, MalformedPolicy
 from controller.core.text import printable
-from controller.wire.policy import identify, parse_objects
+from controller.wire.policy import identify, parse_documents, parse_objects
 from controller.wire.registries import Registries, parse_registries
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -27,15 +25,15 @@ def read_policies(path: Path) -> tuple[Mapping[str, object], ...]:
 
 
 def read_registries(path: Path) -> Registries:
-    """The registries of a file whose only key is `registries`; raises MalformedDocument."""
+    """The registries of a file whose only key is `registries`, no key standing twice; raises MalformedDocument."""
+    documents = parse_documents(_read(path), str(path))
+    match documents:
+        case [{"registries": entries, **others}] if not others:
+            pass
+        case _:
+            raise MalformedDocument(f"{path}: expected one key, registries")
     try:
-        document = yaml.safe_load(_read(path))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise MalformedDocument(f"{path} is no YAML that can be read") from error
-    if not isinstance(document, dict) or set(document) != {"registries"}:
-        raise MalformedDocument(f"{path}: expected one key, registries")
-    try:
-        return parse_registries(document["registries"])
+        return parse_registries(entries)
     except MalformedDocument as error:
         raise MalformedDocument(f"{path}: {error}") from error
 

@@ -71,7 +71,7 @@ _PATH = click.Path(exists=True, path_type=Path)
     type=click.Choice([choice.value for choice in Uncovered]),
     default=Uncovered.ALLOW.value,
     show_default=True,
-    help="What happens to an image that no ClusterSLSAPolicy in Enforce or Warn matches.",
+    help="What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
 )
 @click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
 @click.option(

@@ -1,37 +1,41 @@
 """Reading from the API server: get, list and watch of raw objects, every read with a bound and a deadline.
 
-Kubernetes API concepts: "Efficient detection of changes", "Retrieving large results sets in chunks". Objects stay as
-they came: a typed model would drop the fields it does not know, and a misspelt field must be seen.
+Kubernetes API concepts: "Efficient detection of changes", "Retrieving large results sets in chunks".
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from controller.core.errors import ApiServerUnavailable
 from controller.core.text import printable
 from controller.kube.connection import Connection
+from controller.kube.documents import Form, Object, parse_document
+
+__all__ = ["ApiClient", "Event", "EventType", "Listing", "Object", "Resource", "VersionExpired"]
 
 PAGE_OBJECTS = 500
-MAX_PAGE_BYTES = 128 * 1024 * 1024
 MAX_OBJECT_BYTES = 8 * 1024 * 1024  # etcd takes 1.5 MiB; JSON escapes can swell it
+MAX_PAGE_BYTES = 2 * MAX_OBJECT_BYTES  # a page of fewer objects is asked for where they are larger
 REQUEST_SECONDS = 30.0
 WATCH_SECONDS = 60  # short, so that a connection that died in silence is noticed within WATCH_SECONDS + _SLACK_SECONDS
 _SLACK_SECONDS = 15.0
 
-Object = Mapping[str, Any]
-
 
 class VersionExpired(ApiServerUnavailable):
     """The resource version is too old to watch from (410 Gone): list again."""
+
+
+class _TooLong(ApiServerUnavailable):
+    """An answer is longer than it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +97,25 @@ class ApiClient:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return None
             _expect_ok(answer)
-            return _object(await _read(answer, MAX_OBJECT_BYTES))
+            return await _parsed(await _read(answer, MAX_OBJECT_BYTES), Form.OBJECT)
 
     async def list(self, resource: Resource) -> Listing:
-        """Every object of the collection, page by page. Raises VersionExpired when it changed too much meanwhile."""
+        """Every object of the collection, page by page. Raises VersionExpired when it changed too much meanwhile.
+
+        A page that is too long is asked for again with half as many objects, and so are those after it: only a single
+        object larger than MAX_PAGE_BYTES can't be listed. An object that can't be read is there without its spec, as
+        `parse_document` says; so it is in `get` and `watch`.
+        """
         objects: list[Object] = []
-        position = ""
+        position, count = "", PAGE_OBJECTS
         while True:
-            page = await self._page(resource, position)
+            try:
+                page = await self._page(resource, position, count)
+            except _TooLong:
+                if count == 1:
+                    raise
+                count //= 2
+                continue
             objects += _objects(page, resource)
             position = str(_metadata(page).get("continue") or "")
             if not position:
@@ -123,14 +138,14 @@ class ApiClient:
         async with self._ask(resource.path, parameters, limits) as answer:
             _expect_ok(answer)
             async for line in _lines(answer):
-                yield _event(line)
+                yield _event(await _parsed(line, Form.EVENT))
 
-    async def _page(self, resource: Resource, position: str) -> Object:
-        parameters = {"limit": str(PAGE_OBJECTS)} | ({"continue": position} if position else {})
+    async def _page(self, resource: Resource, position: str, count: int) -> Object:
+        parameters = {"limit": str(count)} | ({"continue": position} if position else {})
         limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         async with self._ask(resource.path, parameters, limits) as answer:
             _expect_ok(answer)
-            return _object(await _read(answer, MAX_PAGE_BYTES))
+            return await _parsed(await _read(answer, MAX_PAGE_BYTES), Form.PAGE)
 
     @asynccontextmanager
     async def _ask(
@@ -167,7 +182,7 @@ async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in answer.content.iter_any():
         content += chunk
         if len(content) > limit:
-            raise ApiServerUnavailable(f"{answer.url.path}: the answer is longer than {limit} bytes")
+            raise _TooLong(f"{answer.url.path}: the answer is longer than {limit} bytes")
     return bytes(content)
 
 
@@ -182,8 +197,12 @@ async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             raise ApiServerUnavailable(f"{answer.url.path}: an event is longer than {MAX_OBJECT_BYTES} bytes")
 
 
-def _event(line: bytes) -> Event:
-    event = _object(line)
+async def _parsed(content: bytes, form: Form) -> Object:
+    """In a thread: what was written to be slow to read holds up no review."""
+    return await asyncio.to_thread(parse_document, content, form)
+
+
+def _event(event: Object) -> Event:
     subject = event.get("object")
     if not isinstance(subject, dict):
         raise ApiServerUnavailable("the watch sent an event without an object")
@@ -214,13 +233,3 @@ def _version(document: Object) -> str:
 def _metadata(document: Object) -> Object:
     metadata = document.get("metadata")
     return metadata if isinstance(metadata, dict) else {}
-
-
-def _object(content: bytes) -> Object:
-    try:
-        document = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiServerUnavailable("the API server sent something that is no JSON") from error
-    if not isinstance(document, dict):
-        raise ApiServerUnavailable("the API server sent something that is no object")
-    return document

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
@@ -31,7 +32,7 @@ from controller.wire.registries import Registries
 
 MAX_REDIRECTS = 3
 CONNECTIONS = 256  # of one pool
-CONNECTIONS_PER_HOST = 32  # one slow registry must not use up the pool
+REQUESTS_PER_HOST = 32  # at all its ports together: one slow registry must not use up the pool
 # Seconds. The review's deadline is shorter than `total`; these tell a stalled registry from a slow one.
 TIMEOUT = ClientTimeout(total=60.0, connect=5.0, sock_connect=3.0, sock_read=4.0)
 HEADERS = {"User-Agent": "navicert", "Accept-Encoding": "identity"}
@@ -51,8 +52,8 @@ class Transport:
 
     async def __aenter__(self) -> Self:
         tls = ssl.create_default_context()
-        self._registries = _session(self._allowances.of_registry, tls)
-        self._elsewhere = _session(self._allowances.of_redirect, tls)
+        self._registries = _Pool(self._allowances.of_registry, tls)
+        self._elsewhere = _Pool(self._allowances.of_redirect, tls)
         return self
 
     async def __aexit__(
@@ -64,36 +65,64 @@ class Transport:
         """The address of `path` at the registry that images call `host`. HTTPS unless configured (REG-015)."""
         scheme = "http" if self._configured.plain_http(host) else "https"
         try:
-            url = URL(f"{scheme}://{DOCKER_HUB if host == DEFAULT_HOST else host}{path}", encoded=True)
-            connectable = bool(url.port)  # a port out of range is refused when it is read, not when it is parsed
+            return URL(f"{scheme}://{DOCKER_HUB if host == DEFAULT_HOST else host}{path}", encoded=True)
         except ValueError as error:
             raise RegistryUnavailable(f"{printable(host)} is no host to connect to") from error
-        if not connectable:
-            raise RegistryUnavailable(f"{printable(host)} is no host to connect to")
-        return url
 
     @asynccontextmanager
     async def get(self, url: URL, *, accept: str) -> AsyncIterator[ClientResponse]:
         """The answer to a GET, redirects followed: at most three, each to https, at an address that anybody may be
-        sent to (NET-003 to NET-005).
+        sent to (NET-003 to NET-005). Waits its turn where REQUESTS_PER_HOST are under way; the caller bounds that.
 
         The body is read inside, by `read`; every error of the connection becomes RegistryUnavailable, refused
         addresses and redirects RegistryDenied. Never inflates: an encoded body is refused (PARSE-008).
         """
         with _border(url):
-            session, allowed = self._registries, self._allowances.of_registry
-            here = url
+            pool, here = self._registries, url
             for _ in range(MAX_REDIRECTS + 1):
-                refuse_address(here, allowed)
-                async with session.get(here, headers={"Accept": accept}, allow_redirects=False) as response:
+                async with pool.get(here, accept) as response:
                     if response.status not in _REDIRECTS:
                         if response.ok:
                             _refuse_encoding(response)
                         yield response
                         return
                     here = _target(here, response)
-                session, allowed = self._elsewhere, self._allowances.of_redirect
+                pool = self._elsewhere
             raise RegistryUnavailable(f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
+
+
+class _Pool:
+    """Connections that share an allowance, and nothing with another pool."""
+
+    def __init__(self, allowed: Allowance, tls: ssl.SSLContext) -> None:
+        self._allowed = allowed
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        connector = TCPConnector(
+            limit=CONNECTIONS,
+            limit_per_host=0,  # it would count every port of a host by itself
+            resolver=GuardedResolver(ThreadedResolver(), allowed),
+            use_dns_cache=False,
+            ssl=tls,
+        )
+        self._session = ClientSession(
+            connector=connector,
+            cookie_jar=DummyCookieJar(),
+            headers=HEADERS,
+            timeout=TIMEOUT,
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def get(self, url: URL, accept: str) -> AsyncIterator[ClientResponse]:
+        """The answer as it comes, a redirect too. The host's turn is over when the context is left."""
+        refuse_address(url, self._allowed)
+        turn = self._turns.setdefault((url.host or "").rstrip("."), asyncio.Semaphore(REQUESTS_PER_HOST))
+        async with turn, self._session.get(url, headers={"Accept": accept}, allow_redirects=False) as response:
+            yield response
 
 
 async def read(response: ClientResponse, *, limit: int) -> tuple[bytes, Digest] | None:
@@ -111,24 +140,6 @@ async def read(response: ClientResponse, *, limit: int) -> tuple[bytes, Digest] 
     return bytes(content), Digest(sha256.hexdigest())
 
 
-def _session(allowed: Allowance, tls: ssl.SSLContext) -> ClientSession:
-    connector = TCPConnector(
-        limit=CONNECTIONS,
-        limit_per_host=CONNECTIONS_PER_HOST,
-        resolver=GuardedResolver(ThreadedResolver(), allowed),
-        use_dns_cache=False,
-        ssl=tls,
-    )
-    return ClientSession(
-        connector=connector,
-        cookie_jar=DummyCookieJar(),
-        headers=HEADERS,
-        timeout=TIMEOUT,
-        auto_decompress=False,
-        trust_env=False,
-    )
-
-
 def _host(url: URL) -> str:
     return printable(url.authority, limit=120)
 
@@ -138,7 +149,7 @@ def _target(here: URL, response: ClientResponse) -> URL:
     if not location:
         raise RegistryUnavailable(f"{_host(here)} redirects nowhere")
     target = here.join(URL(location))
-    if target.scheme != "https" or not target.host or target.user is not None:
+    if target.scheme != "https" or not target.host or "@" in target.authority:
         raise RegistryDenied(f"{_host(here)} redirects to something other than an https address")
     return target.with_fragment(None)
 

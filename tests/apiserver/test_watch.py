@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from controller.core.errors import ApiServerUnavailable
+from controller.core.policy import BrokenPolicy
 from controller.engine.namespaces import Namespaces
+from controller.engine.policies import compile_object
 from controller.kube.client import ApiClient, Object, Resource, VersionExpired
 from controller.kube.connection import from_kubeconfig
 from controller.kube.reflector import Callbacks, Reflector
+from tests.support import objects
 from tests.support.controlplane import ControlPlane
 from tests.support.processes import wait_until
 
 CONFIG_MAPS = Resource(kind="ConfigMap", path="/api/v1/namespaces/watched/configmaps")
 NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
+POLICIES = Resource(kind="SLSAPolicy", path="/apis/navicert.dev/v1alpha1/slsapolicies")
+CRD = Path(__file__).resolve().parents[2] / "charts" / "navicert" / "crds" / "navicert.dev_slsapolicies.yaml"
 SECONDS = 10.0
 
 
@@ -148,3 +155,51 @@ async def test_the_labels_of_a_namespace_that_no_watch_told_of_are_fetched(contr
             "kubernetes.io/metadata.name": "unwatched"
         }
         assert await namespaces.labels("nowhere", loop.time() + SECONDS) is None
+
+
+@pytest.fixture
+def policies(controlplane: ControlPlane) -> Iterator[str]:
+    """The path of SLSAPolicies in a namespace of their own."""
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slsapolicies.navicert.dev"
+    status, _ = controlplane.client().apply(definitions, yaml.safe_load(CRD.read_text()))
+    assert status in (HTTPStatus.OK, HTTPStatus.CREATED)
+    controlplane.create_namespace("deep")
+    path = "/apis/navicert.dev/v1alpha1/namespaces/deep/slsapolicies"
+    wait_until(lambda: controlplane.client().get(path)[0] == HTTPStatus.OK, timeout=SECONDS)
+    yield path
+    for name in ("good", "nested"):
+        controlplane.client().delete(f"{path}/{name}")
+
+
+def create_nested(controlplane: ControlPlane, path: str, name: str, *, levels: int) -> None:
+    """Past `json`, which goes no deeper than the client that is tested."""
+    connection = from_kubeconfig(controlplane.admin_kubeconfig)
+    nested = b'{"a":' * levels + b"1" + b"}" * levels
+    body = (
+        b'{"apiVersion":"navicert.dev/v1alpha1","kind":"SLSAPolicy","metadata":{"name":"%b"},'
+        b'"spec":{"mode":"Enforce","require":{"buildLevel":1},"foo":%b}}' % (name.encode(), nested)
+    )
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(connection.server + path, body, headers)
+    with urllib.request.urlopen(request, context=connection.tls) as answer:
+        assert answer.status == HTTPStatus.CREATED
+
+
+@pytest.mark.case("SVC-002")
+async def test_a_policy_nested_too_deep_is_broken_and_the_others_still_load(
+    controlplane: ControlPlane, policies: str
+) -> None:
+    good = objects.policy("good", namespace="deep")
+    assert controlplane.client().create(policies, good)[0] == HTTPStatus.CREATED
+    async with connected(controlplane.admin_kubeconfig) as client:
+        before = await client.list(POLICIES)
+        create_nested(controlplane, policies, "nested", levels=1500)
+        event = await anext(client.watch(POLICIES, before.version))
+        listing = await client.list(POLICIES)
+    loaded = {one["metadata"]["name"]: one for one in listing.objects if one["metadata"]["namespace"] == "deep"}
+    assert loaded["good"]["spec"]["require"] == good["spec"]["require"]
+    assert event.object == loaded["nested"]
+    broken = compile_object(loaded["nested"])
+    assert isinstance(broken, BrokenPolicy)
+    assert (str(broken.name), broken.match.namespace) == ("SLSAPolicy/deep/nested", "deep")
+    assert not isinstance(compile_object(loaded["good"]), BrokenPolicy)

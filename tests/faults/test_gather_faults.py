@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +16,9 @@ from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE
 from controller.core.reasons import Reason
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import GatherRequest
+from controller.registry import transport
 from controller.registry.client import MAX_BLOB_BYTES, RegistryClient
+from controller.registry.discovery import MAX_FETCHED
 from controller.wire.registries import parse_registries
 from tests.support.faults import Fault, FaultServer
 from tests.support.foundry import Foundry
@@ -27,7 +30,7 @@ SLACK_SECONDS = 1.0  # of the same machine, after the deadline
 SLOW = (Fault.STALL, Fault.STALL_IN_BODY, Fault.DRIP)
 DENIED = frozenset({Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.REDIRECT_PRIVATE, Fault.REDIRECT_PLAIN})
 # These break the meaning of a document, and leave a blob, which is hashed, merely wrong.
-NONSENSE = frozenset({Fault.OTHER_CONTENT, Fault.JUNK, Fault.LYING_TYPE})
+NONSENSE = frozenset({Fault.OTHER_CONTENT, Fault.OTHER_BYTES, Fault.JUNK, Fault.LYING_TYPE})
 # What registries that are older than the referrers API say of it.
 OLD = frozenset({Fault.BAD_REQUEST, Fault.METHOD_NOT_ALLOWED, Fault.NOT_ACCEPTABLE})
 LARGE = frozenset({Fault.OVERSIZE, Fault.OVERSIZE_CHUNKED})
@@ -232,3 +235,55 @@ async def test_an_attestation_over_its_bound_is_never_asked_for(
     assert len(evidence.statements) == good
     assert [gap.reason for gap in evidence.gaps] == [Reason.LimitExceeded]
     assert not any(described["digest"] in request for request in scene.server.requests)
+
+
+@pytest.mark.case("SET-007")
+async def test_more_manifests_than_the_bound_are_a_gap_wherever_they_are_listed(
+    foundry: Foundry, executor: Executor
+) -> None:
+    """Manifests without a layer: no blob is asked for, so that no other bound is met."""
+    scene = Scene(foundry, "image")
+    empty = [scene.shelf.put_manifest(scene.shelf.manifest_of([], number=number)) for number in range(MAX_FETCHED + 1)]
+    scene.shelf.list_referrers(*empty[:200])
+    scene.shelf.list_fallback(*empty[200:])
+    async with scene.server.running():
+        evidence = await scene.gather(executor, seconds=30)
+    assert [gap.reason for gap in evidence.gaps] == [Reason.LimitExceeded]
+    asked = {request for request in scene.server.requests if any(entry["digest"] in request for entry in empty)}
+    assert len(asked) == MAX_FETCHED
+
+
+async def test_a_stalling_host_has_the_requests_of_one_host_whatever_its_ports(
+    foundry: Foundry, executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "REQUESTS_PER_HOST", 2)
+    monkeypatch.setattr(transport, "CONNECTIONS", 4)
+    stalling = [FaultServer(Shelf()) for _ in range(2)]
+    healthy = Scene(foundry, "referrers")
+    async with AsyncExitStack() as stack:
+        for server in (*stalling, healthy.server):
+            await stack.enter_async_context(server.running())
+        name = healthy.server.host.replace("127.0.0.1", "localhost")
+        hosts = [name, *(server.host for server in stalling)]
+        registries = parse_registries([{"host": host, "plainHTTP": True} for host in hosts])
+        client = await stack.enter_async_context(RegistryClient(registries, named_hosts=frozenset))
+        tasks = [
+            stack.enter_context(asked(client, server, fault))
+            for server in stalling
+            for fault in (Fault.STALL, Fault.STALL_IN_BODY) * 4
+        ]
+        async with asyncio.timeout(SLACK_SECONDS):
+            while sum(len(server.requests) for server in stalling) < 2:  # noqa: ASYNC110 (nothing tells of a request)
+                await asyncio.sleep(0.01)
+        assert await client.manifest(Repository.parse(f"{name}/acme/shop"), healthy.shelf.subject)
+        assert sum(len(server.requests) for server in stalling) == 2
+        assert not any(task.done() for task in tasks)
+
+
+@contextmanager
+def asked(client: RegistryClient, server: FaultServer, fault: Fault) -> Iterator[asyncio.Task[object]]:
+    """A request that goes wrong so, for as long as the context lasts."""
+    server.faults[f"manifests/{fault.name}"] = fault
+    task = asyncio.create_task(client.manifest(Repository.parse(f"{server.host}/acme/shop"), fault.name))
+    yield task
+    task.cancel()

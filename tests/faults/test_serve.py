@@ -179,6 +179,27 @@ def test_a_file_that_is_no_policy_stops_the_start_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("registries: []\nregistries: []\n", "line 2: the key 'registries' stands twice"),
+        ("registries:\n- host: a.example\n  plainHTTP: true\n  plainHTTP: false\n", "'plainHTTP' stands twice"),
+        ("registries: []\n---\nregistries: []\n", "expected one key, registries"),
+        ("registries: []\nothers: []\n", "expected one key, registries"),
+        ("", "expected one key, registries"),
+        ("registries: [", "line 1"),
+        ("registries: {}\n", "list"),
+    ],
+)
+def test_registries_that_say_less_or_more_than_one_thing_stop_the_start(text: str, word: str, tmp_path: Path) -> None:
+    (tmp_path / "registries.yaml").write_text(text)
+    ran = serve(tmp_path, "--policies", tmp_path, "--registries", tmp_path / "registries.yaml")
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "registries.yaml" in ran.stderr
+    assert word in ran.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "word"),
     [
         ((), "no pod of a cluster"),

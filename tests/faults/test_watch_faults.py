@@ -15,7 +15,7 @@ from aiohttp import web
 from controller.core.errors import ApiServerUnavailable
 from controller.kube import client as kube
 from controller.kube import reflector as following
-from controller.kube.client import ApiClient, Object, Resource, VersionExpired
+from controller.kube.client import ApiClient, Event, EventType, Object, Resource, VersionExpired
 from controller.kube.connection import Connection
 from controller.kube.reflector import Callbacks, Reflector
 
@@ -108,6 +108,7 @@ async def cut(server: FaultyServer, response: web.StreamResponse) -> None:
 
 BOOKMARK = line("BOOKMARK", {"metadata": {"resourceVersion": "500"}})
 EMPTY = b'{"metadata":{"resourceVersion":"1"},"items":[]}'  # believed, it would take every policy away
+DEEP = b"[" * 1500 + b"]" * 1500
 GONE = line("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})
 
 
@@ -193,6 +194,7 @@ def versions(server: FaultyServer) -> dict[str, str]:
         pytest.param(sends(line("RENAMED", {"metadata": {"resourceVersion": "1"}})), True, id="unknown type"),
         pytest.param(sends(line("ADDED", {"metadata": {}})), True, id="no version"),
         pytest.param(sends(b'{"type":' + b"[" * 100_000 + b"\n"), True, id="deep"),
+        pytest.param(sends(b'{"type":"ADDED","object":{"spec":' + DEEP + b"}}\n"), True, id="deep, no name"),
         pytest.param(sends(b'{"type":"ADDED","object":{"metadata":{"name":"half'), False, id="half an event"),
     ],
 )
@@ -309,6 +311,48 @@ async def test_a_collection_is_read_page_by_page() -> None:
     assert {request.query["limit"] for request in server.lists} == {"500"}
 
 
+@pytest.mark.case("SVC-003")
+async def test_an_object_too_deep_to_read_is_told_without_its_spec() -> None:
+    deep = b'{"kind":"Thing","metadata":{"name":"deep","namespace":"shop","resourceVersion":"20"},"spec":%b}' % DEEP
+    named = {"kind": "Thing", "metadata": {"name": "deep", "namespace": "shop", "resourceVersion": "20"}}
+    server = FaultyServer(sends(b'{"type":"MODIFIED","object":%b}\n' % deep))
+    page = b'{"metadata":{"resourceVersion":"20"},"items":[{"metadata":{"name":"a"},"spec":{}},%b]}' % deep
+    server.failing_lists = [web.Response(body=page)]
+    async with connected(server) as client:
+        listing = await client.list(THINGS)
+        event = await anext(client.watch(THINGS, "20"))
+    assert listing.objects == ({"metadata": {"name": "a"}, "spec": {}}, named)
+    assert event == Event(type=EventType.MODIFIED, object=named, version="20")
+
+
+@pytest.mark.parametrize("largest", [300, 1500])
+async def test_a_page_that_is_too_long_is_asked_for_in_parts(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten objects of 300 bytes, or nine and one that no page can hold."""
+    monkeypatch.setattr(kube, "PAGE_OBJECTS", 8)
+    monkeypatch.setattr(kube, "MAX_PAGE_BYTES", 1000)
+    server = FaultyServer()
+    sizes = [300] * 9 + [largest]
+
+    async def paged(request: web.Request) -> web.StreamResponse:
+        server.lists.append(request)
+        start, count = int(request.query.get("continue", "0")), int(request.query["limit"])
+        end = min(start + count, len(sizes))
+        metadata = {"resourceVersion": "7", "continue": str(end) if end < len(sizes) else ""}
+        items = [{"metadata": {"name": str(index)}, "spec": "a" * sizes[index]} for index in range(start, end)]
+        return web.json_response({"metadata": metadata, "items": items})
+
+    server.answer = paged  # type: ignore[method-assign]
+    async with connected(server) as client:
+        if largest > 1000:
+            with pytest.raises(ApiServerUnavailable, match="longer than 1000"):
+                await client.list(THINGS)
+        else:
+            listing = await client.list(THINGS)
+            assert [thing["metadata"]["name"] for thing in listing.objects] == [str(index) for index in range(10)]
+    asked = [int(request.query["limit"]) for request in server.lists]
+    assert asked == [8, 4, 2, 2, 2, 2, 2, *([1, 1] if largest > 1000 else [])]
+
+
 async def test_an_endless_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kube, "MAX_OBJECT_BYTES", 1000)
     async with connected(FaultyServer(sends(b"x" * 5000))) as client:
@@ -319,7 +363,7 @@ async def test_an_endless_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_an_endless_list_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kube, "MAX_PAGE_BYTES", 1000)
     server = FaultyServer()
-    server.failing_lists = [web.Response(body=b" " * 5000)]
+    server.failing_lists = [web.Response(body=b" " * 5000) for _ in range(10)]  # down to a page of one object
     async with connected(server) as client:
         with pytest.raises(ApiServerUnavailable, match="longer than 1000"):
             await client.list(THINGS)

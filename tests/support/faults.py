@@ -37,6 +37,7 @@ class Fault(Enum):
     DRIP = "one byte at a time"
     TRUNCATED = "the body ends before its announced length"
     OTHER_CONTENT = "well-formed, of another digest"
+    OTHER_BYTES = "of the same size, and another digest"
     OVERSIZE = "more than any bound, of announced length"
     OVERSIZE_CHUNKED = "more than any bound, of unknown length"
     REDIRECT_LOOP = "to itself by https, for ever if there is TLS"
@@ -132,6 +133,7 @@ class FaultServer:
 
 _REPLACED = {
     Fault.OTHER_CONTENT: lambda page: Page(content=page.content + b" ", content_type=page.content_type),
+    Fault.OTHER_BYTES: lambda page: Page(content=page.content[:-1] + b"?", content_type=page.content_type),
     Fault.JUNK: lambda page: Page(content=b"<html>sign in</html>", content_type=page.content_type),
     Fault.LYING_TYPE: lambda page: Page(content=page.content, content_type="text/html"),
     Fault.GZIP_BOMB: lambda page: Page(
