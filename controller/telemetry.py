@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -51,6 +51,7 @@ class Metrics:
     durations: Histogram
     bugs: Counter
     policy_age: Gauge
+    broken: Gauge
 
     @classmethod
     def create(cls) -> "Metrics":
@@ -79,7 +80,19 @@ class Metrics:
                 ["kind"],
                 registry=registry,
             ),
+            broken=Gauge(
+                "navicert_broken_objects",
+                "Objects that are broken or have no effect, by kind.",
+                ["kind"],
+                registry=registry,
+            ),
         )
+
+    def count_broken(self, objects: Mapping[str, int]) -> None:
+        """Show how many objects of each kind are broken, by kind; a kind that is not named has none."""
+        self.broken.clear()
+        for kind, number in objects.items():
+            self.broken.labels(kind).set(number)
 
     def count(self, verdict: Verdict, seconds: float) -> None:
         """Count a verdict that took this long."""

@@ -26,12 +26,19 @@ _TONES = {
     Ruling.UNKNOWN: Tone.NOTICE,
     Ruling.OTHER: Tone.BAD,
 }
+_TERMINATED = 128 + signal.SIGTERM
 _EXAMPLE = "foreign"  # the situation whose review is offered for asking again
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, and say how to ask it.")
-@click.option("--output", type=click.Choice([form.value for form in Format]), default="text", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice([form.value for form in Format]),
+    default="text",
+    show_default=True,
+    help="A table to read, or one JSON document.",
+)
 def demo(*, keep: bool, output: str) -> None:
     """Show what is admitted and what is refused, and why, without a cluster.
 
@@ -40,6 +47,7 @@ def demo(*, keep: bool, output: str) -> None:
     3 when the demo could not run.
     """
     screen = Screen.over(sys.stdout, sys.stderr)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that the folder with its keys goes, too
     try:
         with tempfile.TemporaryDirectory(prefix="navicert-demo-") as root:
             rows = asyncio.run(_run(screen, DemoFolder(Path(root)), Format(output), keep=keep))
@@ -63,7 +71,7 @@ async def _run(screen: Screen, folder: DemoFolder, output: Format, *, keep: bool
             stage = await running.enter_async_context(set_stage(folder))
             rows = await ask_all(stage, tell)
         if output is Format.JSON:
-            screen.document(_document(rows))
+            screen.document(_document(rows) | (_running_document(stage) if keep else {}))
         else:
             show(screen, rows)
         if output is Format.TEXT and keep:
@@ -77,7 +85,8 @@ async def _run(screen: Screen, folder: DemoFolder, output: Format, *, keep: bool
 
 async def _interrupted() -> None:
     interrupt = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt.set)
     await interrupt.wait()
 
 
@@ -127,6 +136,17 @@ def _again() -> str:
 
 def _document(rows: Sequence[Row]) -> dict[str, Any]:
     return {"asExpected": all(row.as_expected for row in rows), "rows": [_row_document(row) for row in rows]}
+
+
+def _running_document(stage: Stage) -> dict[str, Any]:
+    """Where what was kept running is, for a program that asks it."""
+    folder = stage.folder
+    return {
+        "url": stage.webhook.url(seconds=TIMEOUT_SECONDS),
+        "authority": str(folder.authority),
+        "policies": str(folder.policies),
+        "log": str(folder.log),
+    }
 
 
 def _row_document(row: Row) -> dict[str, Any]:

@@ -35,7 +35,6 @@ class Tone(Enum):
     GOOD = "green"
     NOTICE = "yellow"
     BAD = "red"
-    QUIET = "dim"
 
 
 @dataclass(frozen=True, slots=True)

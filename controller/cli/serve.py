@@ -19,6 +19,7 @@ import uvloop
 from controller import __version__
 from controller.cli.files import read_policies, read_registries
 from controller.core.policy import Uncovered
+from controller.engine.announcing import Announcer
 from controller.engine.evidence import Gatherer
 from controller.engine.hosts import named_hosts
 from controller.engine.namespaces import Namespaces
@@ -75,7 +76,11 @@ _PATH = click.Path(exists=True, path_type=Path)
 )
 @click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least level of lines to log, as JSON on standard error.",
 )
 def serve(**options: Any) -> None:
     """Run the webhook until SIGTERM: admission over TLS, health and metrics in the clear.
@@ -114,6 +119,8 @@ async def _serve(settings: Settings) -> None:
             now=lambda: datetime.now(UTC),
         )
         _log.info("starting", extra={"version": __version__})
+        announcing = asyncio.create_task(Announcer(known.store.current, metrics.count_broken).run())
+        stack.callback(announcing.cancel)
         review = admission_app(ReviewEndpoint(judge, metrics))
         await serve_listeners(
             Listener(serves="admission", app=review, bound=admission, tls=tls),

@@ -64,7 +64,9 @@ def _with_builder(
     allowed: tuple[TrustedBuilder, ...],
     captures: Captures,
 ) -> Answer:
-    if builder.max_level < (requirement.level or UNKNOWN_PAIR_LEVEL):
+    level = requirement.level or UNKNOWN_PAIR_LEVEL
+    sufficient = tuple(b for b in allowed if b.max_level >= level)
+    if builder not in sufficient:
         detail = f"built at Build level {builder.max_level} by {builder.name}, level {requirement.level} is asked"
         return _answer(Reason.LevelTooLow, _BUILDER, statement, provenance, (builder,), detail)
     if requirement.sources:
@@ -74,8 +76,7 @@ def _with_builder(
         closeness, reason, detail = _best_source(requirement.sources, provenance, captures)
         if reason is not Reason.Satisfied:
             return _answer(reason, closeness, statement, provenance, (builder,), detail)
-    same_level = tuple(b for b in allowed if b.max_level >= builder.max_level)
-    return _answer(Reason.Satisfied, _SATISFIED, statement, provenance, same_level)
+    return _answer(Reason.Satisfied, _SATISFIED, statement, provenance, sufficient)
 
 
 def _best_source(

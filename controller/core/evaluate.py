@@ -137,7 +137,8 @@ def evaluate(
     unsatisfied = next((answer for answer in answers if not answer.satisfied), None)
     if unsatisfied is not None:
         return _ignorance(evidence) if evidence.gaps else unsatisfied
-    proven = answers[0].proven if answers else Proven()
+    signers = dict.fromkeys(answer.proven.signer for answer in answers if answer.proven.signer)
+    proven = replace(answers[0].proven, signer="; ".join(signers) or None) if answers else Proven()
     return Answer(reason=Reason.Satisfied, detail="" if reference.digest else _MOVES, proven=proven)
 
 

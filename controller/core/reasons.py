@@ -49,10 +49,10 @@ class Reason(Enum):
     MalformedManifest = (Outcome.ERROR, "Push the image again; the registry's answer makes no sense.")
     LimitExceeded = (Outcome.ERROR, "See the named limit.")
     DeadlineExceeded = (Outcome.ERROR, "Look after the registry's speed, then try again.")
-    PolicyBroken = (Outcome.ERROR, "Mend the policy; its status lists the problems.")
+    PolicyBroken = (Outcome.ERROR, "Mend the policy; the log of Navicert lists all its problems.")
     PoliciesNotSynced = (Outcome.ERROR, "Wait until Navicert has loaded the policies, then try again.")
-    TrustRootMissing = (Outcome.ERROR, "Mend the trust root; its status lists the problems.")
-    TrustRootStale = (Outcome.ERROR, "Refresh the trust root; its status says when it was last refreshed.")
+    TrustRootMissing = (Outcome.ERROR, "Mend the trust root; the log of Navicert lists all its problems.")
+    TrustRootStale = (Outcome.ERROR, "Refresh the trust root.")
     InternalError = (Outcome.ERROR, "Report it; the log of Navicert has the trace.")
 
     outcome: Outcome

@@ -61,12 +61,12 @@ class _Known:
 
     roots: Mapping[str, TrustRoot]
     builders: Mapping[str, TrustedBuilder]
-    broken: frozenset[str]
+    broken: Mapping[str, tuple[Problem, ...]]
 
     def absence(self, kind: str, name: str) -> str:
         """Why this name leads to nothing, and what to do."""
-        if f"{kind}/{name}" in self.broken:
-            return f"{kind} {name} is broken: mend it, its status lists the problems"
+        if problems := self.broken.get(f"{kind}/{name}"):
+            return f"{kind} {name} is broken: {problems[0]}"
         return f"there is no {kind} {name}: apply it, or correct the name"
 
 
@@ -77,7 +77,7 @@ def link(objects: Iterable[Compiled]) -> Snapshot:
     roots = {one.name: one for one in everything if isinstance(one, TrustRoot)}
     implicit: dict[str, TrustRoot] = {}
     builders: dict[str, TrustedBuilder] = {}
-    known = _Known(roots=roots, builders={}, broken=frozenset(problems))
+    known = _Known(roots=roots, builders={}, broken=dict(problems))
     for one in everything:
         if isinstance(one, KeyedBuilder):
             builder = _link_builder(one, known)
@@ -86,7 +86,7 @@ def link(objects: Iterable[Compiled]) -> Snapshot:
             else:
                 builders[builder.name] = builder
                 implicit |= _implicit_roots(one.keys)
-    known = _Known(roots=roots, builders=builders, broken=frozenset(problems))
+    known = _Known(roots=roots, builders=builders, broken=dict(problems))
     policies: list[Policy | BrokenPolicy] = [one for one in everything if isinstance(one, BrokenPolicy)]
     for one in everything:
         if isinstance(one, KeyedPolicy):

@@ -23,21 +23,22 @@ from tests.support.webhook import Webhook
 ROOT = Path(__file__).resolve().parents[2]
 API = "/apis/navicert.dev/v1alpha1"
 BUILDER = "https://ci.acme.example/builder"
-BUILD_TYPE = "https://ci.acme.example/build/v1"
-SOURCE = "https://git.acme.example/shop"
-NAMESPACE, HOME = "shop", "navicert-test"
+BUILD_TYPE = "https://actions.github.io/buildtypes/workflow/v1"
+SOURCE = "https://github.com/acme/shop"
+NAMESPACE, HOME = "shop", "navicert-system"
 CHANGE_SECONDS = 5.0
 
 _names = count()
 
 
-def provenance(*, builder: str = BUILDER) -> dict[str, Any]:
+def provenance(*, builder: str = BUILDER, source: str = SOURCE) -> dict[str, Any]:
     """A SLSA v1 predicate that this test's policy is content with."""
+    workflow = {"repository": source, "ref": "refs/heads/main", "path": ".github/workflows/release.yml"}
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
-            "externalParameters": {"source": {"uri": f"git+{SOURCE}@refs/heads/main"}},
-            "resolvedDependencies": [{"uri": f"git+{SOURCE}@refs/heads/main", "digest": {"gitCommit": "a" * 40}}],
+            "externalParameters": {"workflow": workflow},
+            "resolvedDependencies": [{"uri": f"git+{source}@refs/heads/main", "digest": {"gitCommit": "a" * 40}}],
         },
         "runDetails": {"builder": {"id": builder}},
     }
@@ -51,6 +52,7 @@ class Cluster:
     webhook: Webhook
     good: Pushed
     unsigned: Pushed
+    foreign: Pushed
     registry: Registry
 
     def pod(self, *images: str, labels: dict[str, str] | None = None, name: str | None = None) -> dict[str, Any]:
@@ -71,7 +73,12 @@ def policy(mode: str = "Enforce", **match: Any) -> dict[str, Any]:
         "spec": {
             "mode": mode,
             "match": {"namespaces": {"names": [NAMESPACE]}} | match,
-            "require": {"buildLevel": 2, "builders": ["acme-ci"], "signatures": [{"signers": [signer]}]},
+            "require": {
+                "buildLevel": 2,
+                "builders": ["acme-ci"],
+                "sources": [{"repositories": [SOURCE], "refs": ["refs/heads/main"]}],
+                "signatures": [{"signers": [signer]}],
+            },
         },
     }
 
@@ -143,36 +150,11 @@ def service_account(plane: ControlPlane) -> Path:
 
 
 def configuration(webhook: Webhook) -> dict[str, Any]:
-    def rule(group: str, *resources: str) -> dict[str, Any]:
-        operations, versions = ["CREATE", "UPDATE"], ["v1"]
-        return {"apiGroups": [group], "apiVersions": versions, "operations": operations, "resources": [*resources]}
-
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": "navicert"},
-        "webhooks": [
-            {
-                "name": "validate.navicert.dev",
-                "clientConfig": {"url": webhook.url, "caBundle": base64.b64encode(webhook.ca).decode()},
-                "rules": [
-                    rule("", "pods", "pods/ephemeralcontainers", "replicationcontrollers"),
-                    rule("apps", "deployments", "replicasets", "statefulsets", "daemonsets"),
-                    rule("batch", "jobs", "cronjobs"),
-                ],
-                "namespaceSelector": {
-                    "matchExpressions": [
-                        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", HOME]}
-                    ]
-                },
-                "failurePolicy": "Fail",
-                "matchPolicy": "Equivalent",
-                "sideEffects": "None",
-                "timeoutSeconds": 10,
-                "admissionReviewVersions": ["v1"],
-            }
-        ],
-    }
+    """The shipped configuration, with the address and the authority filled in."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "manifests/validating-webhook.yaml").read_text())
+    (entry,) = document["webhooks"]
+    entry["clientConfig"] = {"url": webhook.url, "caBundle": base64.b64encode(webhook.ca).decode()}
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +164,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
         client = plane.client()
         install_kinds(client)
         good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
-        cosign.sign(good)
-        cosign.attest(good, provenance())
+        foreign = registry.push_image("acme/fork", content=b"fork")
+        for image, source in ((good, SOURCE), (foreign, "https://github.com/mallory/shop")):
+            cosign.sign(image)
+            cosign.attest(image, provenance(source=source))
         for document in (*trust(cosign.public_key.read_text()), policy()):
             apply(client, document)
         plane.create_namespace(NAMESPACE)
@@ -196,7 +180,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
                 "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", configuration(webhook)
             )
             assert status == HTTPStatus.CREATED, body
-            running = Cluster(client=client, webhook=webhook, good=good, unsigned=unsigned, registry=registry)
+            running = Cluster(
+                client=client, webhook=webhook, good=good, unsigned=unsigned, foreign=foreign, registry=registry
+            )
             in_force(lambda: running.create_pod(unsigned.reference)[0] == HTTPStatus.FORBIDDEN)
             yield running
 
@@ -241,6 +227,14 @@ def test_a_refusal_names_container_image_digest_policy_reason_and_remedy(cluster
     ):
         assert word in body["message"]
     assert "c0" not in body["message"]
+
+
+@pytest.mark.case("SRC-026")
+def test_a_genuine_attestation_from_another_repository_is_refused(cluster: Cluster) -> None:
+    status, body = cluster.create_pod(cluster.foreign.reference)
+    assert status == HTTPStatus.FORBIDDEN
+    assert "SourceMismatch" in body["message"]
+    assert "https://github.com/mallory/shop" in body["message"]
 
 
 def test_a_deployment_is_judged_by_its_template(cluster: Cluster) -> None:

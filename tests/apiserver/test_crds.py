@@ -251,7 +251,6 @@ def test_a_private_key_is_refused_and_not_repeated(client: Client) -> None:
     assert "c2VjcmV0" not in str(body)
 
 
-@pytest.mark.case("EXC-005")
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [

@@ -88,7 +88,6 @@ def test_demo_prints_what_the_readme_shows_and_succeeds(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.case("CLI-006")
 def test_json_output_is_one_document_that_says_whether_all_is_as_it_must_be(tmp_path: Path) -> None:
     done = run(tmp_path, "--output", "json")
     document: dict[str, Any] = json.loads(done.stdout)

@@ -6,6 +6,7 @@ from controller.core.errors import Problem
 from controller.wire.policy.nodes import Fields
 
 MESSAGE = "this version does not judge it yet: remove it"
+NOT_HONOURED = "this version honours no exceptions yet: it has no effect"
 
 _REQUIREMENT = (
     "require.anyOf",
@@ -43,7 +44,7 @@ def unjudged(kind: str, spec: Fields) -> Iterator[Problem]:
     for field in UNJUDGED[kind]:
         for path, value in _found(spec, field.split("."), "spec"):
             if value is not None and value is not False:
-                yield Problem(path=path, message=MESSAGE)
+                yield Problem(path=path, message=NOT_HONOURED if kind == "SLSAException" else MESSAGE)
 
 
 def _found(node: object, steps: list[str], path: str) -> Iterator[tuple[str, object]]:

@@ -71,7 +71,8 @@ def test_of_two_builders_that_speak_for_a_statement_the_higher_counts_and_both_a
     known = {"low": low, "high": high}
     assert judge_build(BUILD, evidence(provenance()), known, SHOP).reason is Reason.Satisfied
     asks_two = BuildRequirement(level=2)
-    assert judge_build(asks_two, evidence(provenance()), known, SHOP).proven.level == 3
+    proven = judge_build(asks_two, evidence(provenance()), known, SHOP).proven
+    assert (proven.level, proven.builders) == (3, ("high", "low"))
 
 
 def test_only_builders_that_meet_the_level_are_named() -> None:

@@ -87,7 +87,6 @@ def test_an_image_that_is_not_there_fails() -> None:
 
 
 @pytest.mark.case("POL-025")
-@pytest.mark.case("EXC-013")
 def test_a_denied_digest_is_refused_whatever_it_carries() -> None:
     denying = policy(deny=frozenset({D}))
     assert only(verdict(policies(denying), workload())).reason is Reason.Denied

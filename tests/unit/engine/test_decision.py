@@ -94,7 +94,6 @@ async def test_a_registry_that_stalls_is_not_waited_for_beyond_the_deadline() ->
     assert not verdict.allowed
 
 
-@pytest.mark.case("MODE-005")
 @pytest.mark.parametrize(("mode", "seconds"), [(Mode.AUDIT, 0.5), (Mode.WARN, 2.0), (Mode.ENFORCE, 10.0)])
 async def test_weaker_modes_are_less_patient(mode: Mode, seconds: float) -> None:
     registry = Registry()
