@@ -23,7 +23,7 @@ check: .venv/.stamp ## Format, lint, types, import contracts and the tests witho
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 -m 'not slow' $(PURE)
+	$(BIN)/pytest -q -n 2 -m 'not slow' --hypothesis-profile quick $(PURE)
 
 .PHONY: bench
 bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.controlplane import ControlPlane
+from tests.support.keyless import Harvest, harvest
 from tests.support.registries import Cosign, Kind, Registry
 from tests.support.tools import Helm
 
+settings.register_profile("quick", max_examples=20)  # for make check; make test looks at five times as many
 HERE = Path(__file__).resolve().parent
 MARKED_TIERS = frozenset({"apiserver", "registry"})
 PURE_TIERS = frozenset({"architecture", "properties", "unit"})
@@ -125,6 +128,12 @@ def distribution_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
     return Cosign(tmp_path_factory.mktemp("cosign"))
+
+
+@pytest.fixture(scope="session")
+def sigstore(tmp_path_factory: pytest.TempPathFactory, referrers_registry: Registry, cosign: Cosign) -> Harvest:
+    """What the real cosign signed against a private Sigstore, which ran in turn with other workers' and is gone."""
+    return harvest(tmp_path_factory.mktemp("sigstore"), referrers_registry, cosign)
 
 
 @pytest.fixture

@@ -7,15 +7,16 @@ the one that met most of the requirements in their order.
 from collections.abc import Iterable, Iterator, Mapping
 
 from controller.core.answer import Answer, Captures, nothing_verified
-from controller.core.evidence import Evidence, Kind, Provenance, VerifiedStatement
+from controller.core.evidence import Evidence, Kind, VerifiedStatement
 from controller.core.policy import BuildRequirement, SourceRequirement
+from controller.core.provenance import Provenance
 from controller.core.reasons import Reason
 from controller.core.slsa import UNKNOWN_PAIR_LEVEL, SourceFrom, TrustedBuilder, speaking
 from controller.core.text import printable
 from controller.core.verdict import Proven
 
 # How far a try came. Higher is closer.
-_SUBJECT, _BUILDER, _LEVEL, _REPOSITORY, _SATISFIED = range(2, 7)
+_UNAUTHENTICATED, _SUBJECT, _BUILDER, _LEVEL, _REPOSITORY, _SATISFIED = range(1, 7)
 
 
 def judge_build(
@@ -45,15 +46,27 @@ def _tries(
     builders: Mapping[str, TrustedBuilder],
     captures: Captures,
 ) -> Iterator[Answer]:
+    if statement.signer is None and requirement.expects_builder:
+        yield _unauthenticated(requirement, statement, provenance)
+        return
     spoken_for = speaking(builders.values(), statement)
     if not spoken_for and not requirement.expects_builder:
-        yield _answer(Reason.Satisfied, _SATISFIED, statement, provenance, ())
+        detail = "" if statement.signer else "unauthenticated: nobody signed this provenance"
+        yield _answer(Reason.Satisfied, _SATISFIED, statement, provenance, (), detail)
         return
     allowed = tuple(b for b in spoken_for if requirement.builders is None or b.name in requirement.builders)
     if not allowed:
         yield _no_builder(requirement, statement, provenance, spoken_for)
     for builder in allowed:
         yield _with_builder(requirement, statement, provenance, builder, allowed, captures)
+
+
+def _unauthenticated(requirement: BuildRequirement, statement: VerifiedStatement, provenance: Provenance) -> Answer:
+    """Nobody signed it: whoever can push can write it, so it is worth level 1 and meets no expectation (SIGN-001)."""
+    above = requirement.level is not None and requirement.level > UNKNOWN_PAIR_LEVEL
+    reason = Reason.LevelTooLow if above else Reason.BuilderNotTrusted
+    detail = "unauthenticated: nobody signed this provenance, which is worth Build level 1 and no more"
+    return _answer(reason, _UNAUTHENTICATED, statement, provenance, (), detail)
 
 
 def _with_builder(
@@ -114,7 +127,7 @@ def _no_builder(
         detail = f"built by {names}, the policy allows {asked}"
     else:
         detail = (
-            f"no TrustedBuilder speaks for {statement.signer} with builder.id {printable(provenance.builder_id)}"
+            f"no TrustedBuilder speaks for {_signer(statement)} with builder.id {printable(provenance.builder_id)}"
             f" and build type {printable(provenance.build_type)}"
         )
     return _answer(Reason.BuilderNotTrusted, _SUBJECT, statement, provenance, spoken_for, detail)
@@ -133,6 +146,10 @@ def _answer(
         builders=tuple(builder.name for builder in builders),
         builder_id=printable(provenance.builder_id),
         source=printable(provenance.source.repository) if provenance.source.repository else None,
-        signer=str(statement.signer),
+        signer=_signer(statement),
     )
     return Answer(reason=reason, detail=detail, closeness=closeness, proven=proven)
+
+
+def _signer(statement: VerifiedStatement) -> str:
+    return printable(str(statement.signer)) if statement.signer else "nobody"

@@ -139,7 +139,8 @@ def evaluate(
         return _ignorance(evidence) if evidence.gaps else unsatisfied
     signers = dict.fromkeys(answer.proven.signer for answer in answers if answer.proven.signer)
     proven = replace(answers[0].proven, signer="; ".join(signers) or None) if answers else Proven()
-    return Answer(reason=Reason.Satisfied, detail="" if reference.digest else _MOVES, proven=proven)
+    notes = [*(answer.detail for answer in answers if answer.detail), *([] if reference.digest else [_MOVES])]
+    return Answer(reason=Reason.Satisfied, detail="; ".join(notes), proven=proven)
 
 
 def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | None:

@@ -13,7 +13,10 @@ from controller.core.errors import (
     TrustRootStale,
 )
 from controller.core.image import Digest, Repository
+from controller.core.provenance import Provenance
 from controller.core.reasons import Reason
+from controller.core.records import SBOM, Summary
+from controller.core.signer import Signer
 
 
 class Kind(Enum):
@@ -21,67 +24,55 @@ class Kind(Enum):
 
     PROVENANCE = "provenance"
     IMAGE_SIGNATURE = "image signature"
+    SBOM = "SBOM"
+    SUMMARY = "verification summary"
+    SOURCE_SUMMARY = "source verification summary"
     OTHER = "attestation"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class KeySigner:
-    """A signer that is a public key: `key` is `sha256:` and the hex SHA-256 of its SubjectPublicKeyInfo."""
-
-    trust_root: str
-    key: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"key {self.name} of {self.trust_root}"
-
-
-Signer = KeySigner
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceClaim:
-    """What a predicate says of its source. Its own word: it counts only where a builder says so.
-
-    `repository` is normalised (`controller.core.source`); None means the predicate does not say, or not in a
-    comparable way. `ref` is the full git ref.
-    """
-
-    repository: str | None = None
-    ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """SLSA provenance of any version in one record. Carries no level: a level is never read from a document."""
-
-    builder_id: str
-    build_type: str
-    source: SourceClaim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedStatement:
-    """A statement about `subject` whose signature held under one trust root. A capability: only
-    `controller.trust.verify` constructs it (kept by a test).
+    """A statement whose signature held under one trust root. A capability: only `controller.trust.verify` constructs
+    it (kept by a test).
 
-    `payload` is the digest of the signed bytes and names the statement. `signed_at` is a verified time or None.
-    `provenance` is there for Kind.PROVENANCE and only then. `repository` is what a simple-signing payload says
-    it is of, when it says so.
+    `subject` is the image's digest; None only for a source summary, which is about `commits`. `payload` is the digest
+    of the signed bytes and names the statement. `signer` is None for a statement that nobody signed (BuildKit's): it
+    is provenance or SBOM in form, and unauthenticated. `times` are all verified signing times, earliest first; empty
+    when there is none. The record that belongs to the kind is there, and no other.
     """
 
     kind: Kind
     predicate_type: str
-    subject: Digest
+    subject: Digest | None
     payload: Digest
-    signer: Signer
-    signed_at: datetime | None = None
+    signer: Signer | None
+    times: tuple[datetime, ...] = ()
     provenance: Provenance | None = None
+    summary: Summary | None = None
+    sbom: SBOM | None = None
     repository: Repository | None = None
+    commits: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if (self.kind is Kind.PROVENANCE) != (self.provenance is not None):
-            raise ValueError("provenance statements, and only they, carry a provenance record")
+        records = {
+            Kind.PROVENANCE: self.provenance,
+            Kind.SUMMARY: self.summary,
+            Kind.SOURCE_SUMMARY: self.summary,
+            Kind.SBOM: self.sbom,
+        }
+        wanted = records.get(self.kind)
+        if self.kind in records and wanted is None:
+            raise ValueError(f"a statement of kind {self.kind.value} carries its record")
+        if any(record is not None and record is not wanted for record in records.values()):
+            raise ValueError(f"a statement of kind {self.kind.value} carries no other record")
+        if (self.subject is None) != (self.kind is Kind.SOURCE_SUMMARY) or bool(self.commits) != (self.subject is None):
+            raise ValueError("a source summary is about commits, every other statement about a digest")
+        object.__setattr__(self, "times", tuple(sorted(self.times)))
+
+    @property
+    def signed_at(self) -> datetime | None:
+        """The earliest verified signing time: the one that makes a statement oldest."""
+        return self.times[0] if self.times else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -137,7 +128,7 @@ class Evidence:
     def __post_init__(self) -> None:
         if self.digest is None and self.found and not self.gaps:
             raise ValueError("an image without a digest is either not found or unknown for a reason")
-        if any(statement.subject != self.digest for statement in self.statements):
+        if any(statement.subject not in {None, self.digest} for statement in self.statements):
             raise ValueError("evidence holds statements about its own digest only")
         object.__setattr__(self, "statements", tuple(sorted(self.statements, key=_statement_order)))
         object.__setattr__(self, "refused", tuple(sorted(self.refused, key=_refused_order)))
@@ -145,7 +136,8 @@ class Evidence:
 
 
 def _statement_order(statement: VerifiedStatement) -> tuple[str, str, str]:
-    return (str(statement.payload), statement.signer.trust_root, statement.signer.key)
+    signer = statement.signer
+    return (str(statement.payload), signer.trust_root if signer else "", str(signer or ""))
 
 
 def _refused_order(refused: Refused) -> tuple[int, str, str]:

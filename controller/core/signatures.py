@@ -5,6 +5,8 @@ from controller.core.evidence import Evidence, Kind, VerifiedStatement
 from controller.core.image import Repository
 from controller.core.policy import SignatureRequirement
 from controller.core.reasons import Reason
+from controller.core.signer import KeySigner
+from controller.core.text import printable
 from controller.core.verdict import Proven
 
 
@@ -19,7 +21,7 @@ def judge_signatures(requirement: SignatureRequirement, evidence: Evidence, repo
     accepted = {
         statement.signer.key: statement.signer
         for statement in signatures
-        if _accepts(requirement, statement, repository)
+        if isinstance(statement.signer, KeySigner) and _accepts(requirement, statement, repository)
     }
     signers = ", ".join(sorted(str(signer) for signer in accepted.values()))
     if len(accepted) >= requirement.threshold:
@@ -37,7 +39,7 @@ def _accepts(requirement: SignatureRequirement, statement: VerifiedStatement, re
 
 
 def _nobody(requirement: SignatureRequirement, signatures: list[VerifiedStatement]) -> str:
-    found = ", ".join(sorted({str(signature.signer) for signature in signatures}))
+    found = printable(", ".join(sorted({str(signature.signer) for signature in signatures})))
     asked = ", ".join(sorted(str(signer) for signer in requirement.signers))
     where = " for this repository" if requirement.match_repository else ""
     return f"signed by {found}; a signature{where} by {asked} is asked"

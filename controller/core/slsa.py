@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from controller.core.evidence import Signer, VerifiedStatement
+from controller.core.evidence import VerifiedStatement
 from controller.core.patterns import Glob
+from controller.core.signer import KeySigner, Signer
 
 UNKNOWN_PAIR_LEVEL = 1  # provenance exists, and that is all that is known
 
@@ -24,9 +25,9 @@ class KeyMatcher:
     key: str
     label: str
 
-    def accepts(self, signer: Signer) -> bool:
+    def accepts(self, signer: Signer | None) -> bool:
         """Whether this signer is meant. Evidence verified under another root never is (SIGN-033)."""
-        return signer.trust_root == self.trust_root and signer.key == self.key
+        return isinstance(signer, KeySigner) and (signer.trust_root, signer.key) == (self.trust_root, self.key)
 
     def __str__(self) -> str:
         return self.label

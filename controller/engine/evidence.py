@@ -18,12 +18,11 @@ from controller.engine.gathering import GatherRequest
 from controller.registry.client import Registry
 from controller.registry.discovery import MAX_FETCHED, Layer, Listed, Referrer, layers_of, select, sources
 from controller.trust.verify import judge_candidate
-from controller.wire.candidate import Candidate, Container
+from controller.wire.candidate import Candidate
 from controller.wire.oci import Manifest, parse_manifest
 
 MAX_BLOB_BYTES = 128 * 1024 * 1024  # of all candidates of one image
 CONCURRENCY = 16  # candidates of one image at a time; the registry client bounds connections besides
-SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"  # cosign, SIGNATURE_SPEC.md
 
 
 class Gatherer:
@@ -196,12 +195,11 @@ class _Gathering:
         self._budget.take_blob()
         self._budget.take_bytes(layer.descriptor.size)
         content = await self._registry.blob(self._repository, layer.descriptor)
-        simple = layer.container is Container.SIMPLE_SIGNING
         return Candidate(
             container=layer.container,
             content=content,
             digest=layer.descriptor.digest,
-            signature=layer.descriptor.annotations.get(SIGNATURE_ANNOTATION) if simple else None,
+            annotations=layer.descriptor.annotations,
         )
 
 

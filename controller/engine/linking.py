@@ -74,7 +74,8 @@ def link(objects: Iterable[Compiled]) -> Snapshot:
     """Everything in force, given all objects there are. Order of `objects` does not matter. Never raises."""
     everything = tuple(objects)
     problems = {_title(one): one.problems for one in everything if isinstance(one, BrokenPolicy | BrokenObject)}
-    roots = {one.name: one for one in everything if isinstance(one, TrustRoot)}
+    roots, untimed = _link_roots(one for one in everything if isinstance(one, TrustRoot))
+    problems |= {_title(one): one.problems for one in untimed}
     implicit: dict[str, TrustRoot] = {}
     builders: dict[str, TrustedBuilder] = {}
     known = _Known(roots=roots, builders={}, broken=dict(problems))
@@ -98,6 +99,25 @@ def link(objects: Iterable[Compiled]) -> Snapshot:
                 implicit |= _implicit_roots(one.keys)
     policy_set = PolicySet(policies=tuple(policies), builders=builders)
     return Snapshot(policies=policy_set, roots=TrustRoots(roots={**roots, **implicit}), problems=problems)
+
+
+def _link_roots(roots: Iterable[TrustRoot]) -> tuple[dict[str, TrustRoot], tuple[BrokenObject, ...]]:
+    """The roots whose times can be told as they ask, and those that name no such root for it."""
+    known = {root.name: root for root in roots}
+    broken = {root.name: _untimed(root, known) for root in known.values()}
+    sound = {name: root for name, root in known.items() if broken[name] is None}
+    return sound, tuple(one for one in broken.values() if one is not None)
+
+
+def _untimed(root: TrustRoot, known: Mapping[str, TrustRoot]) -> BrokenObject | None:
+    if root.time_root is None:
+        return None
+    named = known.get(root.time_root)
+    if named is not None and named.sigstore is not None:
+        return None
+    message = f"there is no sound TrustRoot {root.time_root} of a Sigstore instance: apply it, or correct the name"
+    problem = Problem(path="spec.timeRoot", message=message)
+    return BrokenObject(kind="TrustRoot", name=root.name, problems=(problem,))
 
 
 def _title(broken: BrokenPolicy | BrokenObject) -> str:
@@ -166,7 +186,7 @@ def _link_signer(reference: SignerReference, keys: Keys, known: _Known) -> Signe
         return Problem(path=f"{reference.path}.trustRoot", message=message)
     key = root.named(reference.name)
     if key is None:
-        names = ", ".join(sorted(one.name for one in root.keys))
+        names = ", ".join(sorted(one.name for one in root.keys)) or "none"
         message = f"TrustRoot {root.name} has no key {reference.name}: it has {names}"
         return Problem(path=f"{reference.path}.name", message=message)
     label = f"key {reference.name} of {reference.trust_root}"

@@ -7,13 +7,15 @@ from controller.core.errors import MalformedDocument, MalformedPolicy, Problem
 from controller.core.policy import BrokenPolicy
 from controller.engine.linking import Compiled, KeyedBuilder, KeyedPolicy, Keys, Snapshot, link
 from controller.trust.keys import PublicKey, parse_public_key
-from controller.trust.root import RootKey, TrustRoot
+from controller.trust.root import Require, RootKey, SigstoreMaterial, TrustRoot, compile_sigstore, public_good
 from controller.wire.policy import (
     KINDS,
     BrokenObject,
     InlineKey,
+    KeySpec,
     ObjectName,
     SignerReference,
+    SigstoreSpec,
     UnlinkedRoot,
     compile_builder,
     compile_exception,
@@ -21,6 +23,7 @@ from controller.wire.policy import (
     compile_root,
     identify,
 )
+from controller.wire.trustedroot import parse_trusted_root
 
 __all__ = ["PolicyStore", "Snapshot", "compile_object"]
 
@@ -141,18 +144,46 @@ def _keyed_builder(source: Source) -> KeyedBuilder | BrokenObject:
 
 
 def _root(root: UnlinkedRoot) -> TrustRoot | BrokenObject:
-    keys: list[RootKey] = []
-    problems: list[Problem] = []
-    for spec in root.keys:
-        key = _parse(spec.pem, spec.path)
-        if isinstance(key, Problem):
-            problems.append(key)
-            continue
-        window = {"not_before": spec.not_before, "not_after": spec.not_after, "revoked_at": spec.revoked_at}
-        keys.append(RootKey(name=spec.name, key=key, **window))
+    material = _material(root.sigstore) if root.sigstore else None
+    keys = [_root_key(spec) for spec in root.keys]
+    problems = tuple(found for found in (material, *keys) if isinstance(found, Problem))
     if problems:
-        return BrokenObject(kind="TrustRoot", name=root.name, problems=tuple(problems))
-    return TrustRoot(name=root.name, keys=tuple(keys))
+        return BrokenObject(kind="TrustRoot", name=root.name, problems=problems)
+    return TrustRoot(
+        name=root.name,
+        keys=tuple(key for key in keys if isinstance(key, RootKey)),
+        sigstore=material if isinstance(material, SigstoreMaterial) else None,
+        require=_require(root),
+        time_root=root.time_root,
+    )
+
+
+def _material(sigstore: SigstoreSpec) -> SigstoreMaterial | Problem:
+    if sigstore.inline is None:
+        return public_good()
+    try:
+        return compile_sigstore(parse_trusted_root(sigstore.inline))
+    except MalformedDocument as error:
+        return Problem(path=sigstore.path, message=str(error))
+
+
+def _require(root: UnlinkedRoot) -> Require:
+    """What the object says, and where it says nothing the default of its sort of root."""
+    said, default = root.require, Require.of_sigstore() if root.sigstore else Require()
+    log, timestamp, sct = said.transparency_log, said.signed_timestamp, said.sct
+    return Require(
+        transparency_log=default.transparency_log if log is None else log,
+        signed_timestamp=default.signed_timestamp if timestamp is None else timestamp,
+        sct=default.sct if sct is None else sct,
+    )
+
+
+def _root_key(spec: KeySpec) -> RootKey | Problem:
+    key = _parse(spec.pem, spec.path)
+    if isinstance(key, Problem):
+        return key
+    window = {"not_before": spec.not_before, "not_after": spec.not_after, "revoked_at": spec.revoked_at}
+    return RootKey(name=spec.name, key=key, **window)
 
 
 def _inline_keys(signers: Iterable[SignerReference]) -> tuple[Keys, tuple[Problem, ...]]:

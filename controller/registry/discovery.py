@@ -24,9 +24,11 @@ MAX_FETCHED = 256
 
 BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 LAYER_PREDICATE = "predicateType"
+STATEMENT_PREDICATE = "in-toto.io/predicate-type"  # BuildKit
 CREATED = "org.opencontainers.image.created"  # OCI image-spec 1.1, annotations.md: RFC 3339
 
 _ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
+_STATEMENT_TYPE = "application/vnd.in-toto+json"
 _BUNDLE_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\.v0\.[0-9]+)?\+json")
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
@@ -106,6 +108,9 @@ def layers_of(manifest: Manifest) -> Iterator[Layer]:
                 yield Layer(container=container, descriptor=descriptor, predicate_type=predicate_type)
             case Container.SIMPLE_SIGNING:
                 yield Layer(container=container, descriptor=descriptor, predicate_type=SIMPLE_SIGNING)
+            case Container.STATEMENT:
+                predicate_type = descriptor.annotations.get(STATEMENT_PREDICATE)
+                yield Layer(container=container, descriptor=descriptor, predicate_type=predicate_type)
             case None:
                 continue
 
@@ -182,4 +187,6 @@ def _container(media_type: str) -> Container | None:
         return Container.ENVELOPE
     if essence == SIMPLE_SIGNING:
         return Container.SIMPLE_SIGNING
+    if essence == _STATEMENT_TYPE:
+        return Container.STATEMENT
     return Container.BUNDLE if _BUNDLE_TYPE.fullmatch(essence) else None

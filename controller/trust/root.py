@@ -1,21 +1,48 @@
-"""Trust roots: which keys are believed, and when."""
+"""Trust roots: which authorities, logs and keys are believed, and when."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 
-from controller.core.errors import NotVerified
-from controller.core.text import printable
-from controller.trust.keys import PublicKey
+from cryptography import x509
+
+from controller.core.errors import MalformedDocument
+from controller.trust.keys import X509_ERRORS, Algorithm, PublicKey, public_key_of_der
+from controller.trust.log import TransparencyLog
+from controller.trust.path import CertificateAuthority
+from controller.trust.timestamp import TimestampAuthority
+from controller.wire.trustedroot import AuthorityEntry, LogEntryKey, TrustedRootDocument, parse_trusted_root
+
+PUBLIC_GOOD = "public_good_2026-10-20.json"  # the day on which the snapshot was published
+
+_ALGORITHMS: Mapping[str, Algorithm] = {algorithm.name: algorithm for algorithm in Algorithm}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Require:
+    """What evidence must show besides its signature and, for certificates, a verified time. By default nothing."""
+
+    transparency_log: bool = False
+    signed_timestamp: bool = False
+    sct: bool = False
+
+    @classmethod
+    def of_sigstore(cls) -> "Require":
+        """What a Sigstore root asks for where its owner says nothing else: a log and an SCT."""
+        return cls(transparency_log=True, sct=True)
+
+
+_USUAL = Require(transparency_log=True, signed_timestamp=True, sct=True)  # stands for what the kind of root asks for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootKey:
     """A named key with its window (closed at both ends). A key with `revoked_at` is refused from then on.
 
-    Times are aware. Statements without a verified signing time are judged at the time of the review, and never by a
-    revoked key.
+    Times are aware. When a key counts is told by `controller.trust.standing`.
     """
 
     name: str
@@ -28,53 +55,52 @@ class RootKey:
         if any(time is not None and time.tzinfo is None for time in (self.not_before, self.not_after, self.revoked_at)):
             raise ValueError("the times of a key have a time zone")
 
-    def refuses(self, now: datetime) -> str | None:
-        """Why a signature without a verified signing time does not count at `now`; None when it counts.
 
-        The window is closed at both ends (KEY-014). Without a time nothing shows that a signature is older than the
-        revocation (KEY-013), wherever `revoked_at` lies.
-        """
-        if self.revoked_at is not None:
-            return "was revoked, and no verified time shows that it signed before"
-        if self.not_before is not None and now < self.not_before:
-            return "is not valid yet, and no verified time shows another moment of signing"
-        if self.not_after is not None and now > self.not_after:
-            return "is no longer valid, and no verified time shows that it signed before"
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigstoreMaterial:
+    """A Sigstore instance, parsed once and ready to verify with. `revision` is a hash of the document it came from."""
+
+    authorities: tuple[CertificateAuthority, ...] = ()
+    logs: tuple[TransparencyLog, ...] = ()
+    ct_logs: tuple[TransparencyLog, ...] = ()
+    timestamp_authorities: tuple[TimestampAuthority, ...] = ()
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoot:
-    """A root of keys: each verifies for itself, and evidence verified under one root never serves another."""
+    """A root of keys, or of a Sigstore instance: evidence verified under one root never serves another.
+
+    `require` is held against everything that this root verifies; unless given it is what the kind of root usually
+    asks for, nothing for keys. `time_root` names the root whose logs and
+    timestamp authorities tell the times of what the keys signed.
+    """
 
     name: str
-    keys: tuple[RootKey, ...]
+    keys: tuple[RootKey, ...] = ()
+    sigstore: SigstoreMaterial | None = None
+    require: Require = _USUAL
+    time_root: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.require is _USUAL:
+            object.__setattr__(self, "require", Require() if self.sigstore is None else Require.of_sigstore())
+        if self.sigstore is not None and (self.keys or self.time_root is not None):
+            raise ValueError("a root of a Sigstore instance has no keys, and tells its times itself")
 
     def named(self, name: str) -> RootKey | None:
         """The key of this name."""
         return next((key for key in self.keys if key.name == name), None)
 
-    def entry_of(self, key: PublicKey, *, now: datetime) -> RootKey:
-        """The entry under which a signature by `key` counts at `now`; raises NotVerified when none does.
-
-        A key that stands here under several names is revoked as soon as one of them is.
-        """
-        entries = sorted((entry for entry in self.keys if entry.key == key), key=lambda entry: entry.name)
-        objections: list[str] = []
-        for entry in [entry for entry in entries if entry.revoked_at is not None] or entries:
-            objection = entry.refuses(now)
-            if objection is None:
-                return entry
-            objections.append(f"key {printable(entry.name)} of {printable(self.name)} {objection}")
-        raise NotVerified("; ".join(objections) or f"the key is not of {printable(self.name)}")
-
     @property
     def revision(self) -> str:
         """A hash over everything that decides what this root verifies."""
-        lines = [
+        keys = sorted(
             f"{key.name} {key.key.fingerprint} {key.not_before} {key.not_after} {key.revoked_at}" for key in self.keys
-        ]
-        return hashlib.sha256("\n".join([self.name, *sorted(lines)]).encode()).hexdigest()
+        )
+        sigstore = self.sigstore.revision if self.sigstore else None
+        lines = (self.name, sigstore, self.require, self.time_root, *keys)
+        return hashlib.sha256("\n".join(str(line) for line in lines).encode()).hexdigest()
 
 
 INLINE_PREFIX = "pem:"
@@ -100,3 +126,64 @@ class TrustRoots:
         """
         kept = {name: root for name, root in self.roots.items() if name in names or not name.startswith(INLINE_PREFIX)}
         return TrustRoots(roots=kept)
+
+
+def compile_sigstore(document: TrustedRootDocument) -> SigstoreMaterial:
+    """Parse everything that the document lists.
+
+    A log whose key is of a kind that this version does not know is left out: trust that is not understood is not
+    given, and a root must outlive the arrival of new algorithms. A key that is not what it is said to be, and a
+    certificate that can't be read, raise MalformedDocument, whose message names the entry.
+    """
+    return SigstoreMaterial(
+        authorities=tuple(
+            CertificateAuthority(
+                certificates=tuple(_certificates(entry, f"certificateAuthorities[{index}]")), valid=entry.valid
+            )
+            for index, entry in enumerate(document.authorities)
+        ),
+        logs=tuple(_logs(document.logs, "tlogs")),
+        ct_logs=tuple(_logs(document.ct_logs, "ctlogs")),
+        timestamp_authorities=tuple(
+            _timestamp_authority(entry, f"timestampAuthorities[{index}]")
+            for index, entry in enumerate(document.timestamp_authorities)
+        ),
+        revision=hashlib.sha256(repr(document).encode()).hexdigest(),
+    )
+
+
+@cache
+def public_good() -> SigstoreMaterial:
+    """The public Sigstore instance as the snapshot in this package has it, read once."""
+    return compile_sigstore(parse_trusted_root((files("controller.trust") / "data" / PUBLIC_GOOD).read_bytes()))
+
+
+def _logs(entries: Iterable[LogEntryKey], path: str) -> Iterable[TransparencyLog]:
+    for index, entry in enumerate(entries):
+        algorithm = _ALGORITHMS.get(entry.key_details)
+        if algorithm is None:
+            continue
+        try:
+            key = public_key_of_der(entry.key_der, algorithm)
+        except MalformedDocument as error:
+            raise MalformedDocument(f"{path}[{index}].publicKey: {error}") from None
+        key_id = entry.key_id or hashlib.sha256(key.spki).digest()  # RFC 6962, 3.2
+        yield TransparencyLog(base_url=entry.base_url, key_id=key_id, key=key, valid=entry.valid)
+
+
+def _timestamp_authority(entry: AuthorityEntry, path: str) -> TimestampAuthority:
+    try:
+        return TimestampAuthority(certificates=entry.certificates, valid=entry.valid)
+    except MalformedDocument as error:
+        raise MalformedDocument(f"{path}.certChain: {error}") from None
+
+
+def _certificates(entry: AuthorityEntry, path: str) -> Iterable[x509.Certificate]:
+    for index, der in enumerate(entry.certificates):
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            certificate.public_key()
+            certificate.extensions  # noqa: B018 (parses them: raises here instead of at every judgement)
+        except X509_ERRORS:
+            raise MalformedDocument(f"{path}.certChain.certificates[{index}]: not a certificate, or broken") from None
+        yield certificate

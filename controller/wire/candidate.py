@@ -1,6 +1,7 @@
 """A candidate: bytes that a registry lists as evidence, before anybody believes a word of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from controller.core.image import Digest
@@ -12,16 +13,18 @@ class Container(Enum):
     BUNDLE = "Sigstore bundle"
     ENVELOPE = "DSSE envelope"
     SIMPLE_SIGNING = "simple signing"
+    STATEMENT = "bare statement"  # carries none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One candidate as fetched: `content` hashed to `digest` when it was read.
 
-    `signature` is the base64 text beside a simple-signing payload (a layer annotation), None elsewhere.
+    `annotations` are those of its layer: cosign's legacy layers carry signature, certificate, log entry and timestamp
+    in them. They are as foreign as the content.
     """
 
     container: Container
     content: bytes
     digest: Digest
-    signature: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -6,7 +6,9 @@ from typing import Annotated
 import msgspec
 
 from controller.core.errors import MalformedAttestation
+from controller.wire.candidate import Container
 from controller.wire.encoding import parse_base64
+from controller.wire.signed import SignedContent
 from controller.wire.strictjson import parse_strict
 
 MAX_SIGNATURES = 32  # each is tried with every key
@@ -47,6 +49,17 @@ class Envelope:
         """The pre-authentication encoding (DSSE, protocol.md): lengths are of bytes, not of characters."""
         payload_type = self.payload_type.encode()
         return b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type, len(self.payload), self.payload)
+
+    def content(self, container: Container, *, written: bytes | None = None) -> SignedContent:
+        """What is signed here; `written` is the envelope as it stood in its layer, where it stood by itself."""
+        return SignedContent(
+            container=container,
+            payload_type=self.payload_type,
+            payload=self.payload,
+            message=self.signed_bytes,
+            signatures=self.signatures,
+            envelope=written,
+        )
 
 
 def parse_envelope(content: bytes) -> Envelope:

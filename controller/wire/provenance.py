@@ -1,80 +1,85 @@
-"""SLSA provenance predicates, each read into the one record of `controller.core.evidence`.
+"""SLSA provenance predicates, each read into the one record of `controller.core.provenance`.
 
-Reads https://slsa.dev/provenance/v1 (SLSA v1.0 to v1.2). Where the source stands is decided by the build type, the
-only thing that gives external parameters a meaning: an unknown build type has no source, nothing is guessed (SRC-023).
+v1 (SLSA v1.0 to v1.2) here, the older ones in `controller.wire.provenance_v0`. Where the source stands is decided by
+the build type, the only thing that gives parameters a meaning (`controller.wire.buildtypes`).
 """
 
 from collections.abc import Callable
-from typing import Annotated
 
 import msgspec
 
-from controller.core.evidence import Provenance, SourceClaim
-from controller.core.source import normalise_source
+from controller.core.predicates import PROVENANCE_V01, PROVENANCE_V01_ALIAS, PROVENANCE_V02, PROVENANCE_V1
+from controller.core.provenance import Provenance
+from controller.wire.buildtypes import READERS_V1, read_origin
+from controller.wire.predicateparts import Builder, Required, Resources, builder_id, dependencies, one, parameters
+from controller.wire.predicateparts import resources as read_resources
+from controller.wire.provenance_v0 import read_provenance_v01, read_provenance_v02
+from controller.wire.sources import Build
 from controller.wire.strictjson import parse_part
 
-GITHUB_WORKFLOW_V1 = "https://actions.github.io/buildtypes/workflow/v1"
 
-_Required = Annotated[str, msgspec.Meta(min_length=1)]
+class _Definition(msgspec.Struct, frozen=True, rename="camel"):
+    build_type: Required
+    external_parameters: msgspec.Raw = msgspec.Raw()
+    internal_parameters: msgspec.Raw = msgspec.Raw()
+    resolved_dependencies: Resources | None = None
 
 
-class _Builder(msgspec.Struct, frozen=True):
-    id: _Required
+class _Metadata(msgspec.Struct, frozen=True):
+    invocation_id: str | None = msgspec.field(name="invocationId", default=None)
+    invocation_id_alias: str | None = msgspec.field(name="invocationID", default=None)  # as BuildKit documents it
 
 
 class _RunDetails(msgspec.Struct, frozen=True):
-    builder: _Builder
+    builder: Builder
+    metadata: _Metadata | None = None
 
 
-class _BuildDefinition(msgspec.Struct, frozen=True, rename="camel"):
-    build_type: _Required
-
-
-class _PredicateV1(msgspec.Struct, frozen=True, rename="camel"):
-    build_definition: _BuildDefinition
+class _Predicate(msgspec.Struct, frozen=True, rename="camel"):
+    build_definition: _Definition
     run_details: _RunDetails
 
 
-class _Workflow(msgspec.Struct, frozen=True):
-    repository: str | None = None
-    ref: str | None = None
+def read_provenance(predicate_type: str, predicate: bytes, *, signed: bool) -> Provenance:
+    """Read a predicate of one of `controller.core.predicates.PROVENANCE` out of a statement that was read before.
 
-
-class _WorkflowParameters(msgspec.Struct, frozen=True):
-    workflow: _Workflow | None = None
-
-
-class _WorkflowDefinition(msgspec.Struct, frozen=True, rename="camel"):
-    external_parameters: _WorkflowParameters | None = None
-
-
-class _WorkflowPredicate(msgspec.Struct, frozen=True, rename="camel"):
-    build_definition: _WorkflowDefinition
-
-
-def parse_provenance_v1(predicate: bytes) -> Provenance:
-    """Read a v1 predicate out of a statement that `parse_statement` has read (that is: JSON with one meaning).
-
-    `builder.id` and `buildType` are there and not empty; the source is what the build type's parameters say, as far
-    as they say it. Raises MalformedAttestation, also for a predicate of another version's shape.
+    The build type is there and not empty, and so is `builder.id` of anything that is `signed` (TYPE-016); the shape
+    is that of the type (TYPE-022); the source is what the build type's rules make of it, as far as it is said. Unknown
+    members are ignored. Raises MalformedAttestation.
     """
-    document = parse_part(predicate, _PredicateV1, what="the provenance")
-    build_type = document.build_definition.build_type
-    source = _SOURCES.get(build_type)
+    return _READERS[predicate_type](predicate, signed)
+
+
+def _read_v1(predicate: bytes, signed: bool) -> Provenance:  # noqa: FBT001
+    document = parse_part(predicate, _Predicate, what="the provenance")
+    definition, details = document.build_definition, document.run_details
+    found = read_resources(definition.resolved_dependencies)
+    build = Build(
+        parameters=bytes(definition.external_parameters),
+        environment=bytes(definition.internal_parameters),
+        resources=found,
+    )
+    origin = read_origin(READERS_V1, definition.build_type, build)
+    metadata = details.metadata or _Metadata()
     return Provenance(
-        builder_id=document.run_details.builder.id,
-        build_type=build_type,
-        source=source(predicate) if source else SourceClaim(),
+        builder_id=builder_id(details.builder, signed=signed),
+        build_type=definition.build_type,
+        source=origin.source,
+        runner_environment=origin.runner_environment,
+        external_parameters=parameters(definition.external_parameters),
+        invocation_id=one(metadata.invocation_id, metadata.invocation_id_alias, what="invocation ids"),
+        dependencies=dependencies(found),
     )
 
 
-def _github_workflow(predicate: bytes) -> SourceClaim:
-    """The caller's repository and ref (actions.github.io/buildtypes/workflow/v1, External parameters)."""
-    parameters = parse_part(predicate, _WorkflowPredicate, what="the provenance").build_definition.external_parameters
-    if parameters is None or parameters.workflow is None:
-        return SourceClaim()
-    workflow = parameters.workflow
-    return SourceClaim(repository=normalise_source(workflow.repository or ""), ref=workflow.ref or None)
+_READERS: dict[str, Callable[[bytes, bool], Provenance]] = {
+    PROVENANCE_V01: read_provenance_v01,
+    PROVENANCE_V01_ALIAS: read_provenance_v01,
+    PROVENANCE_V02: read_provenance_v02,
+    PROVENANCE_V1: _read_v1,
+}
 
 
-_SOURCES: dict[str, Callable[[bytes], SourceClaim]] = {GITHUB_WORKFLOW_V1: _github_workflow}
+def parse_provenance_v1(predicate: bytes) -> Provenance:
+    """As `read_provenance`, for a signed predicate of v1."""
+    return read_provenance(PROVENANCE_V1, predicate, signed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from controller.core.errors import MalformedAttestation
 from controller.core.evidence import Kind, Refused
 from controller.core.image import Digest
+from controller.wire.annotations import BUNDLE, CERTIFICATE, CHAIN, SIGNATURE, TIMESTAMP, parse_annotations
 from controller.wire.bundle import parse_bundle
 from controller.wire.candidate import Candidate, Container
 from controller.wire.encoding import parse_base64
@@ -44,9 +46,14 @@ DOCUMENTS = st.recursive(
 )
 BYTES = st.binary(max_size=300) | DOCUMENTS.map(lambda document: json.dumps(document).encode())
 
+ANNOTATIONS = st.dictionaries(
+    st.sampled_from([SIGNATURE, CERTIFICATE, CHAIN, BUNDLE, TIMESTAMP]),
+    st.text() | BYTES.map(lambda content: content.decode("utf-8", "surrogateescape")),
+)
 
-def candidate(container: Container, content: bytes, signature: str | None) -> Candidate:
-    return Candidate(container=container, content=content, digest=Digest.of(content), signature=signature)
+
+def candidate(container: Container, content: bytes, annotations: Mapping[str, str]) -> Candidate:
+    return Candidate(container=container, content=content, digest=Digest.of(content), annotations=annotations)
 
 
 @pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
@@ -60,9 +67,19 @@ def test_any_bytes_are_a_document_or_malformed(parse: Any, content: bytes) -> No
     assert told.isprintable()
 
 
-@given(container=st.sampled_from(Container), content=BYTES, signature=st.none() | st.text())
-def test_any_bytes_are_refused(container: Container, content: bytes, signature: str | None) -> None:
-    judged = judge(candidate(container, content, signature), FOUNDRY.roots)
+@given(annotations=ANNOTATIONS)
+def test_any_annotations_are_material_or_malformed(annotations: dict[str, str]) -> None:
+    told = ""
+    try:
+        parse_annotations(annotations)
+    except MalformedAttestation as error:
+        told = str(error)
+    assert told.isprintable()
+
+
+@given(container=st.sampled_from(Container), content=BYTES, annotations=ANNOTATIONS)
+def test_any_bytes_are_refused(container: Container, content: bytes, annotations: dict[str, str]) -> None:
+    judged = judge(candidate(container, content, annotations), FOUNDRY.roots)
     assert isinstance(judged, Refused)
     assert judged.detail.isprintable()
     assert judged.step == 0
@@ -89,7 +106,7 @@ def test_any_predicate_of_another_type_is_another_attestation(predicate: Any, pr
 def test_one_changed_byte_changes_nothing_that_was_signed(good: Candidate, position: int, byte: int) -> None:
     content = bytearray(good.content)
     content[position % len(content)] = byte
-    judged = judge(candidate(good.container, bytes(content), good.signature), FOUNDRY.roots)
+    judged = judge(candidate(good.container, bytes(content), good.annotations), FOUNDRY.roots)
     if not isinstance(judged, Refused):
         assert {each.payload for each in judged} <= TRUE
 
@@ -97,14 +114,14 @@ def test_one_changed_byte_changes_nothing_that_was_signed(good: Candidate, posit
 @given(good=st.sampled_from(GOOD), cut=st.integers(min_value=1))
 def test_a_truncated_candidate_is_refused(good: Candidate, cut: int) -> None:
     content = good.content[: -(cut % len(good.content) or 1)]
-    assert isinstance(judge(candidate(good.container, content, good.signature), FOUNDRY.roots), Refused)
+    assert isinstance(judge(candidate(good.container, content, good.annotations), FOUNDRY.roots), Refused)
 
 
 @given(extra=st.dictionaries(st.text(alphabet=st.characters(codec="utf-8")), st.integers(), max_size=5))
 def test_unknown_members_change_nothing(extra: dict[str, int]) -> None:
     known = json.loads(GOOD[0].content)
     content = encode({**extra, **known})
-    assert proven(candidate(Container.BUNDLE, content, None), FOUNDRY.roots) == proven(GOOD[0], FOUNDRY.roots)
+    assert proven(candidate(Container.BUNDLE, content, {}), FOUNDRY.roots) == proven(GOOD[0], FOUNDRY.roots)
 
 
 @given(content=st.binary(max_size=200))

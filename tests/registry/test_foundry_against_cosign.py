@@ -17,6 +17,7 @@ from tests.support.defects import Defect, forge
 from tests.support.foundry import PROVENANCE_V1, Foundry, Layer, provenance_predicate, roots_of
 from tests.support.judging import NOW
 from tests.support.registries import Cosign, Pushed, Registry
+from tests.support.signers import key_of
 
 ARTIFACT = b"the manifest of an image"
 SUBJECT = Digest.of(ARTIFACT)
@@ -78,7 +79,7 @@ def kind_and_type(layer: Layer, image: Pushed, roots: TrustRoots) -> tuple[Kind,
     judged = judge_candidate(layer.candidate(), subject=Digest.parse(image.digest), roots=roots, now=NOW)
     assert isinstance(judged, tuple), judged
     (found,) = judged
-    assert found.signer.name == "cosign"
+    assert key_of(found).name == "cosign"
     return found.kind, found.predicate_type
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from controller.core import evaluate
-from controller.core.evidence import Evidence, Gap, KeySigner, Kind, Provenance, Refused, SourceClaim, VerifiedStatement
+from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
 from controller.core.image import Digest, Repository
 from controller.core.match import Match
 from controller.core.patterns import Glob, ImageGlob
@@ -19,6 +19,8 @@ from controller.core.policy import (
     Uncovered,
 )
 from controller.core.predicates import COSIGN_SIGN_V1, PROVENANCE_V1
+from controller.core.provenance import Provenance, SourceClaim
+from controller.core.signer import KeySigner
 from controller.core.slsa import KeyMatcher, SourceFrom, TrustedBuilder
 from controller.core.source import SourceTemplate
 from controller.core.verdict import ImageVerdict

@@ -43,13 +43,14 @@ class Layer:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     def candidate(self) -> Candidate:
-        container = {
-            BUNDLE_V03: Container.BUNDLE,
-            ENVELOPE_TYPE: Container.ENVELOPE,
-            SIMPLE_SIGNING_TYPE: Container.SIMPLE_SIGNING,
-        }[self.media_type]
-        signature = self.annotations.get(SIGNATURE_ANNOTATION) if container is Container.SIMPLE_SIGNING else None
-        return Candidate(container=container, content=self.content, digest=Digest.of(self.content), signature=signature)
+        containers = {ENVELOPE_TYPE: Container.ENVELOPE, SIMPLE_SIGNING_TYPE: Container.SIMPLE_SIGNING}
+        container = containers.get(self.media_type, Container.BUNDLE)
+        return Candidate(
+            container=container,
+            content=self.content,
+            digest=Digest.of(self.content),
+            annotations=self.annotations,
+        )
 
 
 class SigningKey:

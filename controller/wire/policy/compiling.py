@@ -15,7 +15,7 @@ from controller.wire.policy.common import SignerEntry
 from controller.wire.policy.kinds import KINDS, ObjectName, identify
 from controller.wire.policy.nodes import instant
 from controller.wire.policy.policy import NamespacedPolicySpec, Require
-from controller.wire.policy.root import RootKey, RootSpec
+from controller.wire.policy.root import RootKey, RootSpec, Shown, Sigstore
 from controller.wire.policy.scope import compile_match
 from controller.wire.policy.shape import join, shape_problems, size_problem
 from controller.wire.policy.unjudged import unjudged
@@ -25,7 +25,9 @@ from controller.wire.policy.unlinked import (
     InlineKey,
     KeyReference,
     KeySpec,
+    RequireSpec,
     SignerReference,
+    SigstoreSpec,
     UnlinkedBuilder,
     UnlinkedPolicy,
     UnlinkedRoot,
@@ -85,7 +87,7 @@ def compile_builder(source: Source) -> UnlinkedBuilder | BrokenObject:
 
 
 def compile_root(source: Source) -> UnlinkedRoot | BrokenObject:
-    """Compile a TrustRoot of keys. Does not parse PEM. Raises MalformedPolicy as above."""
+    """Compile a TrustRoot. Does not parse PEM or the trusted root. Raises MalformedPolicy as above."""
     name = _identify(source, "TrustRoot")
     spec, problems = _spec(name, source)
     problems = (*problems, *_repeated_names(spec))
@@ -93,7 +95,13 @@ def compile_root(source: Source) -> UnlinkedRoot | BrokenObject:
         return BrokenObject(kind=name.kind, name=name.name, problems=tuple(sorted(problems))[:PROBLEMS])
     model = RootSpec.model_validate(spec)
     keys = (_key(key, f"spec.keys[{index}].pem") for index, key in enumerate(model.keys or ()))
-    return UnlinkedRoot(name=name.name, keys=tuple(keys))
+    return UnlinkedRoot(
+        name=name.name,
+        keys=tuple(keys),
+        sigstore=_sigstore(model.sigstore) if model.sigstore else None,
+        require=_require(model.require) if model.require else RequireSpec(),
+        time_root=model.time_root,
+    )
 
 
 def compile_exception(source: Source) -> BrokenObject:
@@ -191,6 +199,19 @@ def _signer(entry: SignerEntry, path: str) -> SignerReference:
     if key is None or key.trust_root is None or key.name is None:
         raise AssertionError(f"{path} was found to be sound")
     return KeyReference(trust_root=key.trust_root, name=key.name, path=path)
+
+
+def _sigstore(sigstore: Sigstore) -> SigstoreSpec:
+    root = sigstore.trusted_root
+    if root is not None and root.inline is not None:
+        return SigstoreSpec(inline=root.inline, path="spec.sigstore.trustedRoot.inline")
+    if sigstore.public_good is None:
+        raise AssertionError("spec.sigstore was found to be sound")
+    return SigstoreSpec(inline=None, path="spec.sigstore.publicGood")
+
+
+def _require(shown: Shown) -> RequireSpec:
+    return RequireSpec(transparency_log=shown.transparency_log, signed_timestamp=shown.signed_timestamp, sct=shown.sct)
 
 
 def _key(key: RootKey, path: str) -> KeySpec:

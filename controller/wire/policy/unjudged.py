@@ -34,7 +34,7 @@ UNJUDGED: Mapping[str, tuple[str, ...]] = {
         "recordsDependencies",
         "revoked",
     ),
-    "TrustRoot": ("sigstore", "require", "timeRoot", "staleAfter"),
+    "TrustRoot": ("sigstore.trustedRoot.configMapRef", "sigstore.tuf", "staleAfter"),
     "SLSAException": ("policies",),
 }
 

@@ -91,11 +91,31 @@ class KeySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigstoreSpec:
+    """Where a Sigstore root's document is: `inline`, not parsed yet, or None for the public-good instance."""
+
+    inline: str | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequireSpec:
+    """What evidence must show besides its signature; None where the object does not say."""
+
+    transparency_log: bool | None = None
+    signed_timestamp: bool | None = None
+    sct: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkedRoot:
-    """A TrustRoot of keys."""
+    """A TrustRoot of a Sigstore instance, or else of keys, whose times the root named `time_root` tells."""
 
     name: str
-    keys: tuple[KeySpec, ...]
+    keys: tuple[KeySpec, ...] = ()
+    sigstore: SigstoreSpec | None = None
+    require: RequireSpec = RequireSpec()
+    time_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controller.core.build import judge_build
-from controller.core.evidence import Evidence, Kind, Refused, SourceClaim
+from controller.core.evidence import Evidence, Kind, Refused
 from controller.core.policy import BuildRequirement
+from controller.core.provenance import SourceClaim
 from controller.core.reasons import Reason
 from controller.core.slsa import SourceFrom, TrustedBuilder
 from tests.support.facts import BUILD, BUILDER_ID, OTHER, D, builder, evidence, provenance, sources
@@ -199,3 +200,27 @@ def test_foreign_text_is_fit_to_print() -> None:
 def test_evidence_about_another_digest_cannot_be_held() -> None:
     with pytest.raises(ValueError, match="its own digest"):
         Evidence(digest=D, statements=(replace(provenance(), subject=OTHER),))
+
+
+@pytest.mark.case("SIGN-001")
+def test_unsigned_provenance_is_level_one_and_says_so() -> None:
+    unsigned = replace(provenance(), signer=None)
+    answer = judge_build(BuildRequirement(level=1), evidence(unsigned), {"reusable": builder()}, SHOP)
+    assert answer.reason is Reason.Satisfied
+    assert "unauthenticated" in answer.detail
+
+
+@pytest.mark.case("SIGN-002")
+@pytest.mark.case("SET-010")
+@pytest.mark.parametrize("requirement", [BUILD, BuildRequirement(level=2)])
+def test_unsigned_provenance_reaches_no_higher_level(requirement: BuildRequirement) -> None:
+    assert reason(evidence(replace(provenance(), signer=None)), requirement=requirement) is Reason.LevelTooLow
+
+
+@pytest.mark.case("SIGN-003")
+@pytest.mark.parametrize(
+    "requirement",
+    [BuildRequirement(level=1, sources=BUILD.sources), BuildRequirement(level=1, builders=frozenset({"reusable"}))],
+)
+def test_unsigned_provenance_meets_no_expectation(requirement: BuildRequirement) -> None:
+    assert reason(evidence(replace(provenance(), signer=None)), requirement=requirement) is Reason.BuilderNotTrusted

@@ -14,6 +14,7 @@ from controller.trust.keys import parse_public_key
 from controller.trust.root import RootKey, TrustRoot, TrustRoots
 from controller.trust.verify import judge_candidate
 from controller.wire.candidate import Candidate, Container
+from tests.support.signers import key_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = SampleKeys.generate()
@@ -53,12 +54,12 @@ def refused(name: str) -> Refused:
 def test_attested_samples_verify_and_say_where_they_come_from(name: str, key: str, repository: str, ref: str) -> None:
     (statement,) = verified(name)
     assert statement.provenance is not None
-    assert statement.signer.name == key
+    assert key_of(statement).name == key
     assert (statement.provenance.source.repository, statement.provenance.source.ref) == (repository, ref)
 
 
 def test_the_released_sample_has_provenance_and_a_signature_by_the_release_key() -> None:
-    found = {statement.kind: statement.signer.name for statement in verified("released")}
+    found = {statement.kind: key_of(statement).name for statement in verified("released")}
     assert found == {Kind.PROVENANCE: "platform", Kind.IMAGE_SIGNATURE: "release"}
 
 

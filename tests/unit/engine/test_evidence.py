@@ -14,7 +14,12 @@ from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE, PROVENANCE_V
 from controller.core.reasons import Reason
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import GatherRequest
+from controller.trust.root import TrustRoots
+from tests.support.bundles import make, order
+from tests.support.forms import FORMS
 from tests.support.foundry import BUNDLE_V03, Foundry, Layer
+from tests.support.instance import INTEGRATED
+from tests.support.rooting import roots_for
 from tests.support.shelf import CREATED, PREDICATE, Json, Shelf, ShelfReader
 
 REPOSITORY = Repository.parse("ghcr.io/acme/shop")
@@ -49,13 +54,18 @@ class Scene:
         return self.shelf.put_bundle(Layer(media_type=BUNDLE_V03, content=b"junk %d" % number), **annotations)
 
     async def gather(
-        self, *, tag: str | None = None, wanted: frozenset[str] = PROVENANCE | IMAGE_SIGNATURE, seconds: float = 30
+        self,
+        *,
+        tag: str | None = None,
+        roots: TrustRoots | None = None,
+        wanted: frozenset[str] = PROVENANCE | IMAGE_SIGNATURE,
+        seconds: float = 30,
     ) -> Evidence:
         digest = None if tag else self.shelf.subject
         request = GatherRequest(
             reference=ImageReference(repository=REPOSITORY, tag=tag, digest=digest),
             wanted=wanted,
-            roots=self.foundry.roots,
+            roots=roots or self.foundry.roots,
             now=NOW,
             deadline=asyncio.get_running_loop().time() + seconds,
         )
@@ -82,6 +92,23 @@ async def test_every_place_is_read_and_everything_found_is_joined(scene: Scene) 
     found = [statement.kind for statement in evidence.statements]
     assert (found.count(Kind.PROVENANCE), found.count(Kind.IMAGE_SIGNATURE)) == (2, 2)
     assert not evidence.gaps
+
+
+@pytest.mark.case("SIGN-001")
+async def test_a_statement_that_nobody_signed_is_found_as_a_referrer(scene: Scene) -> None:
+    payload = scene.foundry.provenance(scene.shelf.subject)
+    annotations = {"in-toto.io/predicate-type": PROVENANCE_V1}
+    layer = scene.shelf.put_blob(payload, "application/vnd.in-toto+json") | {"annotations": annotations}
+    scene.shelf.list_referrers(scene.shelf.put_manifest(scene.shelf.manifest_of([layer])))
+    (found,) = (await scene.gather()).statements
+    assert (found.kind, found.signer) == (Kind.PROVENANCE, None)
+
+
+async def test_what_stands_beside_a_layer_reaches_its_judgement(scene: Scene) -> None:
+    signed = order(FORMS[".att dsse"], scene.foundry.provenance(scene.shelf.subject))
+    scene.shelf.put_tagged(".att", make(signed))
+    evidence = await scene.gather(roots=roots_for(signed))
+    assert [statement.times for statement in evidence.statements] == [(INTEGRATED,)]
 
 
 async def test_what_two_places_list_is_fetched_once(scene: Scene) -> None:

@@ -75,6 +75,7 @@ def test_the_order_of_the_list_does_not_matter(order: list[int]) -> None:
         ("application/vnd.dev.sigstore.bundle+json", Container.BUNDLE),
         ("application/vnd.dsse.envelope.v1+json", Container.ENVELOPE),
         (SIMPLE_SIGNING, Container.SIMPLE_SIGNING),
+        ("application/vnd.in-toto+json", Container.STATEMENT),
     ],
 )
 @pytest.mark.case("REG-004")
@@ -88,7 +89,7 @@ def test_a_layer_is_told_by_its_media_type(media_type: str, container: Container
     [
         "application/vnd.dev.sigstore.bundle.v0.3+json+gzip",
         "application/vnd.dev.sigstore.bundle.v0.3+json+zstd",
-        "application/vnd.in-toto+json",
+        "application/vnd.in-toto+json+gzip",
         "text/plain",
         "",
     ],
@@ -101,6 +102,15 @@ def test_a_manifests_annotation_is_its_bundles_announced_type_and_no_envelopes()
     bundle, envelope = "application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dsse.envelope.v1+json"
     found = {layer.container: layer.predicate_type for layer in layers_of(manifest(bundle, envelope, announced=VULN))}
     assert found == {Container.BUNDLE: VULN, Container.ENVELOPE: None}
+
+
+def test_buildkit_announces_the_type_of_a_statement_beside_it() -> None:
+    annotations = {"in-toto.io/predicate-type": VULN}
+    descriptor = Descriptor(
+        media_type="application/vnd.in-toto+json", digest=Digest.of(b""), size=0, annotations=annotations
+    )
+    (layer,) = layers_of(Manifest(media_type=OCI_MANIFEST, layers=(descriptor,), annotations={}))
+    assert layer.predicate_type == VULN
 
 
 def test_several_signatures_of_one_payload_are_several_candidates() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.trust.root import TrustRoot, TrustRoots
-from controller.trust.verify import MAX_CHECKS
+from controller.trust.signing import MAX_CHECKS
 from tests.support.foundry import (
     Foundry,
     SigningKey,
@@ -15,6 +15,7 @@ from tests.support.foundry import (
     roots_of,
 )
 from tests.support.judging import NOW, SUBJECT, bundle_of, proven, refused, statements
+from tests.support.signers import key_of
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ class TestKeys:
     def test_the_hint_of_a_bundle_decides_nothing(self, foundry: Foundry, material: object) -> None:
         roots = roots_of(SigningKey().entry("second"), foundry.key.entry("first"))
         envelope = foundry.envelope_document(foundry.provenance(SUBJECT))
-        assert proven(bundle_of(foundry, envelope, verificationMaterial=material), roots).signer.key == (
+        assert key_of(proven(bundle_of(foundry, envelope, verificationMaterial=material), roots)).key == (
             foundry.key.fingerprint
         )
 
@@ -64,7 +65,7 @@ class TestKeys:
 
     def test_two_names_for_one_key_are_one_signer(self, foundry: Foundry) -> None:
         roots = roots_of(foundry.key.entry("b"), foundry.key.entry("a"))
-        assert proven(foundry.bundle_layer(foundry.provenance(SUBJECT)), roots).signer.name == "a"
+        assert key_of(proven(foundry.bundle_layer(foundry.provenance(SUBJECT)), roots)).name == "a"
 
     @pytest.mark.case("SIGN-041")
     def test_one_trusted_signature_of_an_envelope_suffices(self, foundry: Foundry) -> None:
@@ -72,7 +73,7 @@ class TestKeys:
         strangers = [SigningKey() for _ in range(31)]
         content = encode(foundry.envelope_document(payload, keys=[*strangers, foundry.key]))
         layer = replace(foundry.envelope_layer(payload), content=content)
-        assert proven(layer, foundry.roots).signer.key == foundry.key.fingerprint
+        assert key_of(proven(layer, foundry.roots)).key == foundry.key.fingerprint
 
     def test_each_trusted_signature_of_an_envelope_counts(self, foundry: Foundry) -> None:
         second = SigningKey()
@@ -80,7 +81,7 @@ class TestKeys:
         content = encode(foundry.envelope_document(payload, keys=[foundry.key, second, foundry.key]))
         layer = replace(foundry.envelope_layer(payload), content=content)
         found = statements(layer, roots_of(foundry.key.entry("first"), second.entry("second")))
-        assert {each.signer.key for each in found} == {foundry.key.fingerprint, second.fingerprint}
+        assert {key_of(each).key for each in found} == {foundry.key.fingerprint, second.fingerprint}
         assert len(found) == 2
 
     def test_more_than_32_signatures_are_refused(self, foundry: Foundry) -> None:
@@ -135,4 +136,4 @@ def test_a_candidate_cannot_ask_for_endless_signature_checks(foundry: Foundry) -
     layer = replace(foundry.envelope_layer(payload), content=content)
     many = roots_of(foundry.key.entry(), *(SigningKey().entry(f"key-{n}") for n in range(MAX_CHECKS // 32)))
     assert "too many signatures" in refused(layer, many).detail
-    assert proven(foundry.envelope_layer(payload), many).signer.key == foundry.key.fingerprint
+    assert key_of(proven(foundry.envelope_layer(payload), many)).key == foundry.key.fingerprint

@@ -12,6 +12,7 @@ from controller.wire.candidate import Candidate, Container
 from tests.support.foundry import (
     BUNDLE_V03,
     SIGN_V1,
+    SIGNATURE_ANNOTATION,
     Foundry,
     Layer,
     another_digest,
@@ -72,8 +73,9 @@ class TestImageSignatures:
     @pytest.mark.case("SIGN-004")
     @pytest.mark.parametrize("annotation", [None, "", "!", "A"])
     def test_without_a_signature_beside_it_a_payload_is_nothing(self, foundry: Foundry, annotation: str | None) -> None:
-        candidate = replace(foundry.signature_layer(foundry.simple_signing(SUBJECT)).candidate(), signature=annotation)
-        found = refused(candidate, foundry.roots)
+        annotations = {} if annotation is None else {SIGNATURE_ANNOTATION: annotation}
+        layer = replace(foundry.signature_layer(foundry.simple_signing(SUBJECT)), annotations=annotations)
+        found = refused(layer, foundry.roots)
         assert found.kind is Kind.IMAGE_SIGNATURE
         assert "no signature beside the payload" in found.detail or "not base64" in found.detail
 
@@ -102,6 +104,6 @@ class TestImageSignatures:
     @pytest.mark.case("BIND-019")
     def test_a_message_signature_counts_as_nothing(self, foundry: Foundry) -> None:
         message = {"messageDigest": {"algorithm": "SHA2_256", "digest": b64(bytes.fromhex(SUBJECT.hex))}}
-        document = foundry.bundle_document(None) | {"messageSignature": message}
+        document = foundry.bundle_document(None) | {"messageSignature": {**message, "signature": "AAAA"}}
         found = refused(Layer(media_type=BUNDLE_V03, content=encode(document)), foundry.roots)
         assert found.kind is Kind.OTHER  # so that findings say NoProvenance and NoSignature

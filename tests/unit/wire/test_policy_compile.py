@@ -14,6 +14,8 @@ from controller.wire.policy import (
     BrokenObject,
     InlineKey,
     KeyReference,
+    RequireSpec,
+    SigstoreSpec,
     UnlinkedBuilder,
     UnlinkedPolicy,
     UnlinkedRoot,
@@ -32,6 +34,10 @@ def problems(source: Document) -> dict[str, str]:
     compiles: Any = {"TrustedBuilder": compile_builder, "TrustRoot": compile_root, "SLSAException": compile_exception}
     compiled = compiles.get(kind, compile_policy)(source)
     return {one.path: one.message for one in getattr(compiled, "problems", ())}
+
+
+def trust_root(**spec: Any) -> Document:
+    return objects.document("TrustRoot", "a", spec)
 
 
 def sound(source: Document) -> UnlinkedPolicy:
@@ -274,10 +280,38 @@ def test_a_builder_part_that_is_not_judged_breaks_the_builder(part: str) -> None
     assert problems(builder(recordsDependencies=False)) == {}
 
 
-def test_roots_other_than_keys_and_exceptions_are_not_judged() -> None:
-    assert problems(objects.document("TrustRoot", "a", {"sigstore": {"publicGood": {}}})) == {"spec.sigstore": MESSAGE}
-    assert set(problems(objects.document("TrustRoot", "a", objects.ROOT))) == {"spec.require", "spec.timeRoot"}
+def test_roots_that_live_elsewhere_and_exceptions_are_not_judged() -> None:
+    tuf = {"url": "https://tuf.example", "root": "{}", "target": "trusted_root.json"}
+    reference = {"configMapRef": {"name": "root", "key": "root.json"}}
+    assert problems(trust_root(sigstore={"tuf": tuf})) == {"spec.sigstore.tuf": MESSAGE}
+    assert problems(trust_root(sigstore={"trustedRoot": reference})) == {
+        "spec.sigstore.trustedRoot.configMapRef": MESSAGE
+    }
+    assert problems(trust_root(sigstore={"publicGood": {}}, staleAfter="720h")) == {"spec.staleAfter": MESSAGE}
     assert problems(objects.exception()) == {"spec.policies": NOT_HONOURED}
+
+
+def test_a_root_of_keys_may_require_and_name_who_tells_its_times() -> None:
+    found = compile_root(objects.document("TrustRoot", "a", objects.ROOT))
+    assert isinstance(found, UnlinkedRoot)
+    assert (found.sigstore, found.time_root) == (None, "sigstore")
+    assert found.require == RequireSpec(transparency_log=False, signed_timestamp=False, sct=False)
+    assert [key.name for key in found.keys] == ["release-2026"]
+
+
+def test_a_sigstore_root_becomes_what_it_says() -> None:
+    public = compile_root(trust_root(sigstore={"publicGood": {}}))
+    inline = compile_root(trust_root(sigstore={"trustedRoot": {"inline": "{}"}}, require={"sct": False}))
+    assert isinstance(public, UnlinkedRoot)
+    assert isinstance(inline, UnlinkedRoot)
+    assert public.sigstore == SigstoreSpec(inline=None, path="spec.sigstore.publicGood")
+    assert inline.sigstore == SigstoreSpec(inline="{}", path="spec.sigstore.trustedRoot.inline")
+    assert (public.require, inline.require) == (RequireSpec(), RequireSpec(sct=False))
+    assert (public.keys, public.time_root) == ((), None)
+
+
+def test_a_sigstore_root_tells_its_own_times() -> None:
+    assert problems(trust_root(sigstore={"publicGood": {}}, timeRoot="other")) != {}
 
 
 @pytest.mark.case("SIGN-043")

@@ -1,0 +1,115 @@
+"""Whom a Fulcio certificate is for: its one name, its issuer, and what else the issuer's token said.
+
+Fulcio's oid-info.md: 1.3.6.1.4.1.57264.1.N is raw text up to 6, a DER UTF8String from 8 on.
+"""
+
+from collections.abc import Mapping
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+
+from controller.core.errors import NotVerified
+from controller.core.signer import CertificateSigner, Extensions, SubjectType
+
+MAX_BYTES = 8192  # of one name or extension
+
+_ARC = "1.3.6.1.4.1.57264.1."
+_OTHER_NAME = x509.ObjectIdentifier(_ARC + "7")
+_ISSUER, _OLD_ISSUER = 8, 1
+_FIELDS: Mapping[int, str] = {
+    2: "workflow_trigger",
+    3: "workflow_sha",
+    4: "workflow_name",
+    5: "workflow_repository",
+    6: "workflow_ref",
+    9: "build_signer_uri",
+    10: "build_signer_digest",
+    11: "runner_environment",
+    12: "source_repository_uri",
+    13: "source_repository_digest",
+    14: "source_repository_ref",
+    15: "source_repository_id",
+    16: "source_repository_owner_uri",
+    17: "source_repository_owner_id",
+    18: "build_config_uri",
+    19: "build_config_digest",
+    20: "build_trigger",
+    21: "run_invocation_uri",
+    22: "source_repository_visibility",
+    23: "deployment_environment",
+    24: "token_subject",
+}
+_FIRST_GENERATION = range(1, 7)
+_NUMBERS: Mapping[x509.ObjectIdentifier, int] = {
+    x509.ObjectIdentifier(f"{_ARC}{number}"): number for number in (_OLD_ISSUER, _ISSUER, *_FIELDS)
+}
+_SAME = ((1, 8), (2, 20), (3, 13), (6, 14))  # two spellings of one fact
+
+
+def signer_of(leaf: x509.Certificate, *, root_name: str) -> CertificateSigner:
+    """The signer that `leaf` names. Nothing of the certificate is verified here but that it agrees with itself.
+
+    Guarantees exactly one name (URI, email, or OtherName of Fulcio's kind), an issuer, and that where both generations
+    of extensions say something, they say the same (SIGN-014). Texts are as they stand. Raises NotVerified, and
+    X509_ERRORS where the certificate can't be read.
+    """
+    kind, name = _name(leaf)
+    said = _said(leaf)
+    issuer = said.get(_ISSUER) or said.get(_OLD_ISSUER)
+    if not issuer:
+        raise NotVerified("the certificate does not name the issuer of the identity")
+    _require_agreement(said)
+    extensions = Extensions(**{_FIELDS[number]: text for number, text in said.items() if number in _FIELDS})
+    return CertificateSigner(
+        trust_root=root_name, issuer=issuer, subject_type=kind, subject=name, extensions=extensions
+    )
+
+
+def _name(leaf: x509.Certificate) -> tuple[SubjectType, str]:
+    try:
+        names = list(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        names = []
+    if len(names) != 1:
+        raise NotVerified("the certificate is not for exactly one name")
+    kind, text = _read_name(names[0])
+    if not 0 < len(text) <= MAX_BYTES:
+        raise NotVerified(f"the certificate's name is empty or longer than {MAX_BYTES} characters")
+    return kind, text
+
+
+def _read_name(name: x509.GeneralName) -> tuple[SubjectType, str]:
+    match name:
+        case x509.UniformResourceIdentifier():
+            return SubjectType.URI, name.value
+        case x509.RFC822Name():
+            return SubjectType.EMAIL, name.value
+        case x509.OtherName() if name.type_id == _OTHER_NAME:
+            return SubjectType.OTHER_NAME, asn1.decode_der(str, name.value)
+    raise NotVerified("the certificate's name is neither a URI nor an email address nor Fulcio's OtherName")
+
+
+def _said(leaf: x509.Certificate) -> dict[int, str]:
+    """The texts of all extensions that are read, by number."""
+    contents = {
+        _NUMBERS[one.oid]: one.value.value
+        for one in leaf.extensions
+        if one.oid in _NUMBERS and isinstance(one.value, x509.UnrecognizedExtension)
+    }
+    if any(len(content) > MAX_BYTES for content in contents.values()):
+        raise NotVerified(f"an extension of the certificate is longer than {MAX_BYTES} bytes")
+    return {
+        number: content.decode() if number in _FIRST_GENERATION else asn1.decode_der(str, content)
+        for number, content in contents.items()
+    }
+
+
+def _require_agreement(said: Mapping[int, str]) -> None:
+    """The old repository is the path of the new one's URL: nothing old tells the host."""
+    disagreeing = [pair for pair in _SAME if pair[0] in said and pair[1] in said and said[pair[0]] != said[pair[1]]]
+    path = said.get(12, "").partition("://")[2].partition("/")[2]
+    if 5 in said and 12 in said and said[5] != path:
+        disagreeing.append((5, 12))
+    if disagreeing:
+        old, new = disagreeing[0]
+        raise NotVerified(f"the certificate contradicts itself: extensions {old} and {new} differ")

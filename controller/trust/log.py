@@ -1,0 +1,164 @@
+"""Transparency logs: that a log of the trust root holds an entry, and when it says it took it (Rekor v1 and v2)."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from controller.core.errors import MalformedAttestation, NotVerified
+from controller.core.text import printable
+from controller.core.window import Window
+from controller.trust.keys import Algorithm, PublicKey
+from controller.trust.logged import CertificateVerifier, KeyVerifier, Verifier, require_bound
+from controller.trust.merkle import leaf_hash, root_of
+from controller.wire.logbody import LogBody, parse_body
+from controller.wire.note import Checkpoint, parse_checkpoint
+from controller.wire.rekor import InclusionProof, LogEntry
+from controller.wire.signed import SignedContent
+
+__all__ = ["CertificateVerifier", "KeyVerifier", "TransparencyLog", "Verifier", "verify_entry"]
+
+MAX_CLOCK_LEAD = timedelta(hours=24)  # how far ahead of ours a log's clock may be, or ours behind
+MAX_INTEGER = 2**53 - 1  # RFC 8785, 3.2.2.3: the integers that JSON has one spelling for
+
+_TILED = ("hashedrekord", "0.0.2")  # the one kind of Rekor v2, whose logs tell no time
+_ED25519_NOTE = b"\n\x01"  # C2SP signed-note: the line end after the name, and the type of Ed25519
+_ED25519_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransparencyLog:
+    """A log of a trust root: where it is, its id in entries, its key, and the window in which it is believed."""
+
+    base_url: str
+    key_id: bytes
+    key: PublicKey
+    valid: Window
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """`name` is what the log signs its notes as: its URL without the scheme."""
+        object.__setattr__(self, "name", self.base_url.partition("://")[2].rstrip("/"))
+
+    def is_origin(self, origin: str) -> bool:
+        """Whether checkpoints of this log begin with this line: its name (v2), or that and a tree's id (v1)."""
+        name, dash, tree = origin.partition(" - ")
+        return name == self.name and (not dash or re.fullmatch("[0-9]{1,20}", tree) is not None)
+
+    @property
+    def hints(self) -> frozenset[bytes]:
+        """The key ids that its notes may carry: Rekor v1 takes the key's own hash, v2 C2SP's for Ed25519."""
+        ids = {hashlib.sha256(self.key.spki).digest()}
+        if self.key.algorithm is Algorithm.PKIX_ED25519:
+            ids.add(hashlib.sha256(self.name.encode() + _ED25519_NOTE + self.key.spki[-_ED25519_BYTES:]).digest())
+        return frozenset(key_id[:4] for key_id in ids)
+
+
+def verify_entry(  # noqa: PLR0913 (everything that an entry binds together)
+    entry: LogEntry,
+    *,
+    signed: SignedContent,
+    signature: bytes,
+    verifier: Verifier,
+    logs: tuple[TransparencyLog, ...],
+    proof_required: bool,
+    now: datetime,
+    times: tuple[datetime, ...] = (),
+) -> datetime | None:
+    """Return only if a log of `logs` holds `entry`, and `entry` is about this content, signature and verifier.
+
+    The result is the integrated time (aware) that a signed entry timestamp shows, or None where the entry has none
+    (Rekor v2): a proof of inclusion alone tells no time. Guarantees that every proof the entry carries holds, that
+    there is one, and with `proof_required` that there is an inclusion proof with its checkpoint; that the time lies
+    in the window of the log's key and no more than MAX_CLOCK_LEAD after `now`. Where the entry shows no time, the
+    window is held against `times`, the verified times of other sources, or `now` if there are none. Says nothing
+    about the certificate's window. Raises NotVerified.
+    """
+    body = _body(entry)
+    require_bound(body, signed=signed, signature=signature, verifier=verifier)
+    if (body.kind, body.version) == _TILED and entry.signed_entry_timestamp is not None:
+        raise NotVerified("a log of Rekor v2 promises nothing: the log entry has a signed entry timestamp")
+    if entry.signed_entry_timestamp is None and entry.inclusion is None:
+        raise NotVerified("the log entry has neither a signed entry timestamp nor an inclusion proof")
+    if proof_required and entry.inclusion is None:
+        raise NotVerified("the log entry has no inclusion proof")
+    objections: set[str] = set()
+    for log in (log for log in logs if log.key_id == entry.log_id):
+        try:
+            return _verify_under(log, entry, now=now, times=times)
+        except NotVerified as error:
+            objections.add(str(error))
+    raise NotVerified("; ".join(sorted(objections)) or "the log entry is of a log that the trust root does not know")
+
+
+def _body(entry: LogEntry) -> LogBody:
+    try:
+        body = parse_body(entry.body)
+    except MalformedAttestation as error:
+        raise NotVerified(str(error)) from error
+    if entry.kind not in {body.kind, None} or entry.version not in {body.version, None}:
+        raise NotVerified("the log entry is of another kind than stands beside it")
+    return body
+
+
+def _verify_under(
+    log: TransparencyLog, entry: LogEntry, *, now: datetime, times: tuple[datetime, ...]
+) -> datetime | None:
+    integrated = None
+    if entry.signed_entry_timestamp is not None:
+        integrated = _integrated_time(entry, now)
+        _require_signed(log, entry.signed_entry_timestamp, entry.promised, what="the signed entry timestamp")
+    if entry.inclusion is not None:
+        _require_included(log, entry.body, entry.inclusion)
+    for time in (integrated,) if integrated is not None else times or (now,):
+        if not log.valid.contains(time):
+            raise NotVerified(f"the log entry is outside the window of the log {printable(log.name)}")
+    return integrated
+
+
+def _integrated_time(entry: LogEntry, now: datetime) -> datetime:
+    seconds = entry.integrated_time
+    if seconds is None or seconds <= 0 or not 0 <= entry.log_index <= MAX_INTEGER:
+        raise NotVerified("the log entry has no integrated time or index that a signed entry timestamp can be about")
+    if seconds > (now + MAX_CLOCK_LEAD).timestamp():
+        raise NotVerified("the integrated time of the log entry is more than 24 hours in the future")
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _require_signed(log: TransparencyLog, signature: bytes, message: bytes, *, what: str) -> None:
+    try:
+        log.key.verify(signature, message)
+    except NotVerified:
+        raise NotVerified(f"{what} is not by the log {printable(log.name)}") from None
+
+
+def _require_included(log: TransparencyLog, body: bytes, proof: InclusionProof) -> None:
+    checkpoint = _checkpoint(proof.checkpoint)
+    root = root_of(leaf_hash(body), index=proof.log_index, tree_size=proof.tree_size, hashes=proof.hashes)
+    if not root == proof.root_hash == checkpoint.root_hash:
+        raise NotVerified("the inclusion proof does not lead to the root hash of the checkpoint")
+    if proof.tree_size != checkpoint.tree_size:
+        raise NotVerified("the checkpoint is about a tree of another size")
+    if not log.is_origin(checkpoint.origin):
+        raise NotVerified(f"the checkpoint is not of the log {printable(log.name)}")
+    _require_checkpoint_signed(log, checkpoint)
+
+
+def _require_checkpoint_signed(log: TransparencyLog, checkpoint: Checkpoint) -> None:
+    """Signatures by others, witnesses for one, are of no interest; several that could be the log's are all tried."""
+    hints = log.hints
+    for line in checkpoint.signatures:
+        if line.name == log.name and line.hint in hints:
+            try:
+                log.key.verify(line.signature, checkpoint.signed)
+            except NotVerified:
+                continue
+            return
+    raise NotVerified(f"the checkpoint is not signed by the log {printable(log.name)}")
+
+
+def _checkpoint(note: str) -> Checkpoint:
+    try:
+        return parse_checkpoint(note)
+    except MalformedAttestation as error:
+        raise NotVerified(str(error)) from error

@@ -1,0 +1,71 @@
+"""Signed certificate timestamps embedded in a certificate (RFC 6962): that a CT log of the trust root took it."""
+
+import struct
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
+
+from controller.core.errors import NotVerified
+from controller.trust.log import TransparencyLog
+from controller.trust.path import Issuer
+
+MAX_TIMESTAMPS = 16
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def verify_sct(leaf: x509.Certificate, issuer: Issuer, logs: Sequence[TransparencyLog]) -> None:
+    """Return only if one of the embedded SCTs is by one of `logs`, over this certificate and this issuer's key.
+
+    The SCT's time lies in the log's window; its extensions are part of what is signed (RFC 6962, 3.2). SCTs of other
+    logs are left alone. Does not say that the log kept its promise. Raises NotVerified, and X509_ERRORS where the
+    extension can't be read.
+    """
+    stamps = _embedded(leaf)
+    objections = {_objection(stamp, leaf, issuer, logs) for stamp in stamps}
+    if None not in objections:
+        raise NotVerified("; ".join(sorted(objection for objection in objections if objection is not None)))
+
+
+def _embedded(leaf: x509.Certificate) -> Sequence[SignedCertificateTimestamp]:
+    try:
+        stamps = leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
+    except x509.ExtensionNotFound:
+        raise NotVerified("the certificate carries no SCT: no CT log vouches for it") from None
+    if not 0 < len(stamps) <= MAX_TIMESTAMPS:
+        raise NotVerified(f"the certificate carries no SCT, or more than {MAX_TIMESTAMPS}")
+    return list(stamps)
+
+
+def _objection(
+    stamp: SignedCertificateTimestamp,
+    leaf: x509.Certificate,
+    issuer: Issuer,
+    logs: Sequence[TransparencyLog],
+) -> str | None:
+    known = [log for log in logs if log.key_id == stamp.log_id]
+    if not known:
+        return "the SCT is by a CT log that the trust root does not know"
+    time = stamp.timestamp.replace(tzinfo=UTC)
+    current = [log for log in known if log.valid.contains(time)]
+    if not current:
+        return "the SCT is from outside the window of its CT log"
+    signed = _signed_bytes(stamp, time, leaf, issuer)
+    for log in current:
+        try:
+            log.key.verify(stamp.signature, signed)
+        except NotVerified:
+            continue
+        return None
+    return "the SCT is not about this certificate and its issuer, or not by the CT log it names"
+
+
+def _signed_bytes(stamp: SignedCertificateTimestamp, time: datetime, leaf: x509.Certificate, issuer: Issuer) -> bytes:
+    """RFC 6962, 3.2: the certificate without its SCTs, and the hash of the key that issued it."""
+    certificate = leaf.tbs_precertificate_bytes
+    head = struct.pack(">BBQH", 0, 0, (time - _EPOCH) // _MILLISECOND, 1)
+    extensions = struct.pack(">H", len(stamp.extension_bytes)) + stamp.extension_bytes
+    return head + issuer.key_hash + len(certificate).to_bytes(3, "big") + certificate + extensions
