@@ -67,6 +67,17 @@ TOOLS = {
         Tool("distribution", "distribution", "github.com/distribution/distribution/v3/cmd/registry"),
         Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Tool("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign"),
+        # The private Sigstore: newer releases of rekor-tiles and the timestamp authority want a newer Go.
+        Tool("fulcio", "fulcio", "github.com/sigstore/fulcio"),
+        Tool("rekor-tiles", "rekor-tiles", "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix"),
+        Tool(
+            "timestamp-authority",
+            "timestamp-authority",
+            "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server",
+        ),
+        Tool("trillmem", "trillmem", "."),
+        Tool("ctfe", "ctfe", "github.com/google/certificate-transparency-go/trillian/ctfe/ct_server"),
+        Tool("rekor", "rekor", "github.com/sigstore/rekor/cmd/rekor-server"),
     )
 }
 
@@ -225,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in names:
             if options.list:
                 path = location(name)
-                print(f"{name:16}{'ready  ' if path.exists() else 'missing'}  {path}")
+                print(f"{name:20}{'ready  ' if path.exists() else 'missing'}  {path}")
             else:
                 build(name)
     except BuildError as error:
