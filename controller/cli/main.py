@@ -13,6 +13,7 @@ USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
 _COMMANDS = {
     "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
     "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
+    "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
 }
 _CONTEXT = {"auto_envvar_prefix": "NAVICERT", "help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -27,7 +28,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _ = _COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         # The variable of --tls-cert is NAVICERT_TLS_CERT for every command, without the command's name in it.
         command.context_settings = {**_CONTEXT, **command.context_settings}
         return command
