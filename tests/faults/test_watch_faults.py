@@ -108,7 +108,7 @@ async def cut(server: FaultyServer, response: web.StreamResponse) -> None:
 
 BOOKMARK = line("BOOKMARK", {"metadata": {"resourceVersion": "500"}})
 EMPTY = b'{"metadata":{"resourceVersion":"1"},"items":[]}'  # believed, it would take every policy away
-DEEP = b"[" * 1500 + b"]" * 1500
+DEEP = b"[" * 10_000 + b"]" * 10_000  # deeper than the decoder of any Python goes
 GONE = line("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})
 
 
