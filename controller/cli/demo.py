@@ -85,8 +85,7 @@ async def _run(screen: Screen, folder: DemoFolder, output: Format, *, keep: bool
 
 async def _interrupted() -> None:
     interrupt = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupt.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt.set)
     await interrupt.wait()
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -117,6 +117,32 @@ def test_interrupt_ends_at_once_without_a_trace(tmp_path: Path) -> None:
     assert child.returncode == 130
     assert "Traceback" not in out + err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("--keep", "--output", "json")], ids=["while asking", "while kept"])
+def test_being_told_to_end_leaves_no_folder_with_keys_behind(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with running(tmp_path, *arguments) as child:
+        wait_until(lambda: any(tmp_path.glob("*/webhook.log")), timeout=SECONDS)
+        if arguments:
+            assert child.stdout is not None
+            document, _ = json.JSONDecoder().raw_decode(read_document(child.stdout))
+            assert document["url"].startswith("https://127.0.0.1:")
+            assert Path(document["authority"]).is_file()
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=SECONDS)
+    assert child.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def read_document(stream: IO[str]) -> str:
+    """The lines of one JSON document, of which the last is its closing bracket."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if line.rstrip() == "}":
+            break
+    return "".join(lines)
 
 
 @pytest.mark.case("CLI-008")
