@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from controller.core.answer import Answer, Captures, nothing_verified
 from controller.core.evidence import Evidence, Kind, VerifiedStatement
-from controller.core.policy import BuildRequirement, SourceRequirement
 from controller.core.provenance import Provenance
 from controller.core.reasons import Reason
+from controller.core.requirements import BuildRequirement, SourceRequirement
 from controller.core.slsa import UNKNOWN_PAIR_LEVEL, SourceFrom, TrustedBuilder, speaking
 from controller.core.text import printable
 from controller.core.verdict import Proven

@@ -8,7 +8,8 @@ from controller.core.build import judge_build
 from controller.core.evidence import Evidence
 from controller.core.image import Digest, ImageReference
 from controller.core.match import Applies
-from controller.core.policy import BrokenPolicy, Mode, Policy, PolicySet, Tags, Uncovered
+from controller.core.policy import BrokenPolicy, Mode, Policy, Tags, Uncovered
+from controller.core.policyset import PolicySet
 from controller.core.reasons import Reason
 from controller.core.signatures import judge_signatures
 from controller.core.slsa import TrustedBuilder
@@ -162,10 +163,11 @@ def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | N
 def _requirements(
     policy: Policy, builders: Mapping[str, TrustedBuilder], reference: ImageReference, evidence: Evidence
 ) -> Iterator[Answer]:
-    if policy.build is not None:
+    require = policy.require
+    if require is not None and require.build is not None:
         captures = captures_of(policy.match.images, reference.repository)
-        yield judge_build(policy.build, evidence, builders, captures)
-    for requirement in policy.signatures:
+        yield judge_build(require.build, evidence, builders, captures)
+    for requirement in require.signatures if require else ():
         yield judge_signatures(requirement, evidence, reference.repository)
 
 

@@ -1,6 +1,6 @@
 """Facts about one digest. Evidence knows no policy, and holds nothing that was not verified except as a refusal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -38,7 +38,8 @@ class VerifiedStatement:
     `subject` is the image's digest; None only for a source summary, which is about `commits`. `payload` is the digest
     of the signed bytes and names the statement. `signer` is None for a statement that nobody signed (BuildKit's): it
     is provenance or SBOM in form, and unauthenticated. `times` are all verified signing times, earliest first; empty
-    when there is none. The record that belongs to the kind is there, and no other.
+    when there is none. The record that belongs to the kind is there, and no other. `predicate` is the predicate's own
+    JSON, kept only of the types that conditions look into.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class VerifiedStatement:
     sbom: SBOM | None = None
     repository: Repository | None = None
     commits: frozenset[str] = frozenset()
+    predicate: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         records = {
@@ -116,7 +118,8 @@ class Evidence:
     """Everything known about one image: statements, refusals and gaps, each sorted, so that order never matters.
 
     `digest` is what the reference resolved to; None when that could not be found out, or when `found` is False:
-    the registry says there is no such image.
+    the registry says there is no such image. Of an index, `children` is the evidence of its runnable children, and
+    `unread` are those whose evidence was not gathered (yet): nothing is known of them.
     """
 
     digest: Digest | None
@@ -124,6 +127,8 @@ class Evidence:
     statements: tuple[VerifiedStatement, ...] = ()
     refused: tuple[Refused, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    children: tuple["Evidence", ...] = ()
+    unread: tuple[Digest, ...] = ()
 
     def __post_init__(self) -> None:
         if self.digest is None and self.found and not self.gaps:

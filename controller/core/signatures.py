@@ -3,8 +3,9 @@
 from controller.core.answer import Answer, nothing_verified
 from controller.core.evidence import Evidence, Kind, VerifiedStatement
 from controller.core.image import Repository
-from controller.core.policy import SignatureRequirement
+from controller.core.matchers import accepted
 from controller.core.reasons import Reason
+from controller.core.requirements import SignatureRequirement
 from controller.core.signer import KeySigner
 from controller.core.text import printable
 from controller.core.verdict import Proven
@@ -35,7 +36,7 @@ def judge_signatures(requirement: SignatureRequirement, evidence: Evidence, repo
 def _accepts(requirement: SignatureRequirement, statement: VerifiedStatement, repository: Repository) -> bool:
     if requirement.match_repository and statement.repository != repository:
         return False
-    return any(signer.accepts(statement.signer) for signer in requirement.signers)
+    return accepted(requirement.signers, statement)
 
 
 def _nobody(requirement: SignatureRequirement, signatures: list[VerifiedStatement]) -> str:

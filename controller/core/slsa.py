@@ -8,32 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from controller.core.evidence import VerifiedStatement
+from controller.core.matchers import SignerMatcher, accepted
 from controller.core.patterns import Glob
-from controller.core.signer import KeySigner, Signer
+from controller.core.window import Window
 
 UNKNOWN_PAIR_LEVEL = 1  # provenance exists, and that is all that is known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class KeyMatcher:
-    """One signer entry that names a key: the key itself and the trust root it is believed under.
-
-    `label` is how the object wrote it; it does not take part in matching.
-    """
-
-    trust_root: str
-    key: str
-    label: str
-
-    def accepts(self, signer: Signer | None) -> bool:
-        """Whether this signer is meant. Evidence verified under another root never is (SIGN-033)."""
-        return isinstance(signer, KeySigner) and (signer.trust_root, signer.key) == (self.trust_root, self.key)
-
-    def __str__(self) -> str:
-        return self.label
-
-
-SignerMatcher = KeyMatcher
 
 
 class SourceFrom(Enum):
@@ -45,17 +24,26 @@ class SourceFrom(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedBuilder:
-    """Which signers may speak for which builder ids, and up to which level. Empty `build_types`: any."""
+    """Which signers may speak for which builder ids, and up to which level. What is empty or None is not asked.
+
+    `builder_ids` None: the provenance names the certificate's own identity (SameAsSigner). `minimum_version` is of
+    the version tag in the signer's name. `revoked` are closed windows of the verified signing time.
+    """
 
     name: str
     max_level: int
     signers: tuple[SignerMatcher, ...]
-    builder_ids: tuple[Glob, ...]
-    build_types: frozenset[str]
+    builder_ids: tuple[Glob, ...] | None
     source_from: SourceFrom
+    build_types: frozenset[str] = frozenset()
+    minimum_version: tuple[int, int, int] | None = None
+    runner_environments: frozenset[str] = frozenset()
+    triggers: frozenset[str] = frozenset()
+    records_dependencies: bool = False
+    revoked: tuple[Window, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_level <= 3 or not self.signers or not self.builder_ids:
+        if not 1 <= self.max_level <= 3 or not self.signers or self.builder_ids == ():
             raise ValueError("a builder has signers, builder ids and a level from 1 to 3")
 
     @property
@@ -68,8 +56,8 @@ class TrustedBuilder:
         provenance = statement.provenance
         return (
             provenance is not None
-            and any(signer.accepts(statement.signer) for signer in self.signers)
-            and any(pattern.matches(provenance.builder_id) for pattern in self.builder_ids)
+            and accepted(self.signers, statement)
+            and any(pattern.matches(provenance.builder_id) for pattern in self.builder_ids or ())
             and (not self.build_types or provenance.build_type in self.build_types)
         )
 

@@ -1,6 +1,7 @@
 """Findings, and the one expression that turns them into an admission or a refusal."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.core.image import Digest
 from controller.core.policy import Mode, PolicyName
@@ -13,6 +14,7 @@ class Proven:
     """What the statement showed on which a finding rests. Filled for the closest statement of a failure, too.
 
     `level` is the Build level looked up for it; `builders` are the TrustedBuilders that speak for it.
+    `signed_at` is never part of a message: those are the same for the same facts.
     """
 
     level: int | None = None
@@ -20,6 +22,7 @@ class Proven:
     builder_id: str | None = None
     source: str | None = None
     signer: str | None = None
+    signed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,16 @@ from controller.trust.root import TrustRoots
 class GatherRequest:
     """Which image, which predicate types any policy asks for, what is believed, and until when.
 
+    `kept` are the types whose predicates conditions look into. `children` asks besides for the evidence of an index's
+    runnable children.
     `now` is the review's own wall-clock time (aware, UTC), for windows of keys. `deadline` is in seconds of the
     running event loop's clock, which no change of the wall clock moves.
     """
 
     reference: ImageReference
     wanted: frozenset[str]
+    kept: frozenset[str] = frozenset()
+    children: bool = False
     roots: TrustRoots
     now: datetime
     deadline: float

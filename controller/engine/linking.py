@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.core.errors import Problem
-from controller.core.policy import BrokenPolicy, Policy, PolicySet, SignatureRequirement
-from controller.core.slsa import KeyMatcher, SignerMatcher, TrustedBuilder
+from controller.core.matchers import KeyMatcher, SignerMatcher
+from controller.core.policy import BrokenPolicy, Policy
+from controller.core.policyset import PolicySet
+from controller.core.requirements import BuildRequirement, Requirements, SignatureRequirement
+from controller.core.slsa import TrustedBuilder
 from controller.trust.keys import PublicKey
 from controller.trust.root import INLINE_PREFIX, RootKey, TrustRoot, TrustRoots
 from controller.wire.policy import (
@@ -155,9 +158,12 @@ def _link_policy(keyed: KeyedPolicy, known: _Known) -> Policy | BrokenPolicy:
         match=policy.match,
         tags=policy.tags,
         deny=policy.deny,
-        build=policy.build,
-        signatures=tuple(signatures),
+        require=_required(policy.build, tuple(signatures)),
     )
+
+
+def _required(build: BuildRequirement | None, signatures: tuple[SignatureRequirement, ...]) -> Requirements | None:
+    return Requirements(build=build, signatures=signatures) if build is not None or signatures else None
 
 
 def _missing_builders(references: tuple[BuilderReference, ...], known: _Known) -> tuple[Problem, ...]:

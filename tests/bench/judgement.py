@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from controller.core.match import Match
 from controller.core.patterns import ImageGlob
-from controller.core.policy import PolicySet, Uncovered
+from controller.core.policy import Uncovered
+from controller.core.policyset import PolicySet
 from tests.bench.measure import Ratio, side_by_side
 from tests.support.facts import evidence, judge_image, policies, policy, provenance, workload
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from controller.core.build import judge_build
 from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
 from controller.core.image import Digest
-from controller.core.policy import BuildRequirement, Mode, Policy, Tags, Uncovered
+from controller.core.policy import Mode, Policy, Tags, Uncovered
 from controller.core.provenance import SourceClaim
 from controller.core.reasons import Outcome, Reason
+from controller.core.requirements import BuildRequirement
 from controller.core.verdict import ImageVerdict
 from tests.support.facts import (
     BUILD,

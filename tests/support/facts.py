@@ -6,22 +6,15 @@ from controller.core import evaluate
 from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
 from controller.core.image import Digest, Repository
 from controller.core.match import Match
+from controller.core.matchers import KeyMatcher
 from controller.core.patterns import Glob, ImageGlob
-from controller.core.policy import (
-    BuildRequirement,
-    Mode,
-    Policy,
-    PolicyName,
-    PolicySet,
-    SignatureRequirement,
-    SourceRequirement,
-    Tags,
-    Uncovered,
-)
+from controller.core.policy import Mode, Policy, PolicyName, Tags, Uncovered
+from controller.core.policyset import PolicySet
 from controller.core.predicates import COSIGN_SIGN_V1, PROVENANCE_V1
 from controller.core.provenance import Provenance, SourceClaim
+from controller.core.requirements import BuildRequirement, Requirements, SignatureRequirement, SourceRequirement
 from controller.core.signer import KeySigner
-from controller.core.slsa import KeyMatcher, SourceFrom, TrustedBuilder
+from controller.core.slsa import SourceFrom, TrustedBuilder
 from controller.core.source import SourceTemplate
 from controller.core.verdict import ImageVerdict
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
@@ -137,8 +130,7 @@ def policy(
         match=scope,
         tags=tags,
         deny=deny,
-        build=build,
-        signatures=required,
+        require=Requirements(build=build, signatures=required) if build is not None or required else None,
     )
 
 

@@ -6,7 +6,8 @@ from controller.core.errors import MalformedPolicy, Problem
 from controller.core.image import Digest
 from controller.core.match import Match
 from controller.core.patterns import Glob, ImageGlob, MalformedPattern
-from controller.core.policy import BrokenPolicy, BuildRequirement, Mode, PolicyName, SourceRequirement, Tags
+from controller.core.policy import BrokenPolicy, Mode, PolicyName, Tags
+from controller.core.requirements import BuildRequirement, SourceRequirement
 from controller.core.slsa import SourceFrom
 from controller.core.source import SourceTemplate
 from controller.core.text import printable

@@ -11,7 +11,8 @@ from controller.core.errors import Problem
 from controller.core.image import Digest
 from controller.core.match import Match
 from controller.core.patterns import Glob
-from controller.core.policy import BuildRequirement, Mode, PolicyName, Tags
+from controller.core.policy import Mode, PolicyName, Tags
+from controller.core.requirements import BuildRequirement
 from controller.core.slsa import SourceFrom
 
 

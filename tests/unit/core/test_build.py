@@ -6,9 +6,9 @@ import pytest
 
 from controller.core.build import judge_build
 from controller.core.evidence import Evidence, Kind, Refused
-from controller.core.policy import BuildRequirement
 from controller.core.provenance import SourceClaim
 from controller.core.reasons import Reason
+from controller.core.requirements import BuildRequirement
 from controller.core.slsa import SourceFrom, TrustedBuilder
 from tests.support.facts import BUILD, BUILDER_ID, OTHER, D, builder, evidence, provenance, sources
 

@@ -9,7 +9,8 @@ from controller.core.evaluate import needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.match import Applies, Match
 from controller.core.patterns import Glob, ImageGlob
-from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName, PolicySet, Tags, Uncovered
+from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName, Tags, Uncovered
+from controller.core.policyset import PolicySet
 from controller.core.reasons import Outcome, Reason
 from controller.core.selector import Operator, Requirement, Selector
 from controller.core.verdict import Finding, Verdict, conclude

@@ -2,8 +2,8 @@ import pytest
 
 from controller.core.evidence import Evidence, Kind, Refused
 from controller.core.image import Repository
-from controller.core.policy import SignatureRequirement
 from controller.core.reasons import Reason
+from controller.core.requirements import SignatureRequirement
 from controller.core.signatures import judge_signatures
 from tests.support.facts import evidence, matcher, provenance, signature, signatures
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from controller.core.errors import Problem
-from controller.core.policy import PolicySet
+from controller.core.policyset import PolicySet
 from controller.engine.announcing import Announcer
 from controller.engine.policies import Snapshot
 from controller.trust.root import TrustRoots

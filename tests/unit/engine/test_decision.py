@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from controller.core.evidence import Evidence
-from controller.core.policy import Mode, Policy, SignatureRequirement, Uncovered
+from controller.core.matchers import KeyMatcher
+from controller.core.policy import Mode, Policy, Uncovered
 from controller.core.reasons import Reason
-from controller.core.slsa import KeyMatcher
+from controller.core.requirements import SignatureRequirement
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
 from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, Circumstances, decide

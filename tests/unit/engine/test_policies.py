@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from controller.core.errors import MalformedPolicy
+from controller.core.matchers import KeyMatcher
 from controller.core.policy import BrokenPolicy, Mode, Policy
 from controller.engine.linking import Snapshot
 from controller.engine.policies import PolicyStore
@@ -54,7 +55,9 @@ def test_a_policy_finds_its_key() -> None:
     made = store(ACME, SIGNED)
     found = only(made)
     assert isinstance(found, Policy)
-    (matcher,) = found.signatures[0].signers
+    assert found.require is not None
+    (matcher,) = found.require.signatures[0].signers
+    assert isinstance(matcher, KeyMatcher)
     assert (matcher.trust_root, matcher.key) == ("acme", parse_public_key(PEM).fingerprint)
     assert snapshot(made).problems == {}
     assert set(snapshot(made).roots.roots) == {"acme"}
@@ -71,10 +74,11 @@ def test_an_inline_key_has_a_root_of_its_own() -> None:
     made = store(ACME, policy(require={"signatures": [{"signers": [inline, named_key()], "threshold": 2}]}))
     found = only(made)
     assert isinstance(found, Policy)
+    assert found.require is not None
     fingerprint = parse_public_key(PEM).fingerprint
-    roots = [matcher.trust_root for matcher in found.signatures[0].signers]
+    roots = [matcher.trust_root for matcher in found.require.signatures[0].signers]
     assert roots == [f"pem:{fingerprint}", "acme"]
-    assert {matcher.key for matcher in found.signatures[0].signers} == {fingerprint}
+    assert {getattr(matcher, "key", None) for matcher in found.require.signatures[0].signers} == {fingerprint}
     assert snapshot(made).roots.roots[f"pem:{fingerprint}"].keys[0].key.fingerprint == fingerprint
 
 
@@ -90,7 +94,8 @@ def test_two_names_of_one_key_lead_to_the_same_key() -> None:
     signers = [named_key("a"), named_key("b")]
     found = only(store(twice, policy(require={"signatures": [{"signers": signers, "threshold": 2}]})))
     assert isinstance(found, Policy)
-    assert len({matcher.key for matcher in found.signatures[0].signers}) == 1
+    assert found.require is not None
+    assert len({getattr(matcher, "key", None) for matcher in found.require.signatures[0].signers}) == 1
 
 
 @pytest.mark.case("POL-001")
