@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass, field
 
-from controller.core.evidence import Evidence, Kind
-from controller.core.reasons import Reason
-from controller.core.verdict import Proven
+from controller.core.evidence import Evidence, Gap, Kind
+from controller.core.reasons import Outcome, Reason
+from controller.core.verdict import Proven, RequirementVerdict
 
 Captures = tuple[tuple[str, ...], ...]
 """What the wildcards of each image glob that matched stand for; any of them will do (REF-017)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """Why something is not met. `detail` is fit to print."""
+
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +26,23 @@ class Answer:
     detail: str = ""
     closeness: int = 0
     proven: Proven = field(default_factory=Proven)
+    requirements: tuple[RequirementVerdict, ...] = ()
 
     @property
     def satisfied(self) -> bool:
         """Whether the requirement is met."""
         return self.reason is Reason.Satisfied
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it could not be found out: neither met nor failed."""
+        return self.reason.outcome is Outcome.ERROR
+
+
+def ignorance(gap: Gap, *, besides: Answer | None = None) -> Answer:
+    """The answer where a gap keeps the facts from being in; `besides` is what they say as far as they are."""
+    proven = besides.proven if besides else Proven()
+    return Answer(reason=gap.reason, detail=gap.detail, proven=proven)
 
 
 def nothing_verified(evidence: Evidence, kind: Kind, absent: Reason, detail: str) -> Answer:

@@ -1,155 +1,146 @@
-"""Judging provenance: one statement must show everything that is asked of level, builder and source.
+"""Judging provenance: one statement must show everything that is asked of level, builder, source and build.
 
 Fields are never merged from several statements or builders (SET-001). What is told in the end is the closest try:
-the one that met most of the requirements in their order.
+the one that met most of the steps in their order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
-from controller.core.answer import Answer, Captures, nothing_verified
-from controller.core.evidence import Evidence, Kind, VerifiedStatement
-from controller.core.provenance import Provenance
+from controller.core.answer import Answer, Captures, Miss, nothing_verified
+from controller.core.conditions import age_miss, condition_miss
+from controller.core.demand import Demand
+from controller.core.dependencies import dependency_miss
+from controller.core.evidence import Evidence, Kind
+from controller.core.expectation import Found, source_miss
+from controller.core.parameters import parameter_miss
+from controller.core.question import Question
 from controller.core.reasons import Reason
-from controller.core.requirements import BuildRequirement, SourceRequirement
-from controller.core.slsa import UNKNOWN_PAIR_LEVEL, SourceFrom, TrustedBuilder, speaking
+from controller.core.slsa import UNKNOWN_PAIR_LEVEL
+from controller.core.sourcelevel import source_level_miss
+from controller.core.step import Step
+from controller.core.testimony import Testimony, Voice
 from controller.core.text import printable
-from controller.core.verdict import Proven
-
-# How far a try came. Higher is closer.
-_UNAUTHENTICATED, _SUBJECT, _BUILDER, _LEVEL, _REPOSITORY, _SATISFIED = range(1, 7)
+from controller.core.tried import Try
 
 
-def judge_build(
-    requirement: BuildRequirement,
-    evidence: Evidence,
-    builders: Mapping[str, TrustedBuilder],
-    captures: Captures,
-) -> Answer:
-    """Whether any one provenance statement meets the whole requirement; if none does, the closest one's reason."""
-    tries = [
-        answer
-        for statement in evidence.statements
-        if statement.kind is Kind.PROVENANCE and statement.provenance is not None
-        for answer in _tries(requirement, statement, statement.provenance, builders, captures)
-    ]
-    if not tries:
-        return nothing_verified(
-            evidence, Kind.PROVENANCE, Reason.NoProvenance, "no provenance about this digest was found"
-        )
-    return max(tries, key=lambda answer: answer.closeness)  # the first of equals: statements stand in order of digest
+def tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Iterator[Try]:
+    """Every statement of this evidence, by the word of every builder that speaks for it, in their order."""
+    for testimony in question.heard(evidence):
+        yield from _tries(demand, testimony, question, captures)
 
 
-def _tries(
-    requirement: BuildRequirement,
-    statement: VerifiedStatement,
-    provenance: Provenance,
-    builders: Mapping[str, TrustedBuilder],
-    captures: Captures,
-) -> Iterator[Answer]:
-    if statement.signer is None and requirement.expects_builder:
-        yield _unauthenticated(requirement, statement, provenance)
+def judge_provenance(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Answer:
+    """Whether any one provenance statement of this evidence meets the whole demand; if none does, the closest one's
+    reason. Knows nothing of summaries, children and gaps."""
+    closest: Try | None = None
+    for one in tries(demand, evidence, question, captures):
+        if closest is None or one.step > closest.step:  # the first of equals: statements stand in order of digest
+            closest = one
+        if one.miss is None:
+            break
+    if closest is None:
+        detail = "no provenance about this digest was found"
+        return nothing_verified(evidence, Kind.PROVENANCE, Reason.NoProvenance, detail)
+    return closest.answer(demand)
+
+
+def _tries(demand: Demand, testimony: Testimony, question: Question, captures: Captures) -> Iterator[Try]:
+    if testimony.contradiction is not None:
+        miss = Miss(reason=Reason.BuilderNotTrusted, detail=testimony.contradiction)
+        yield Try(testimony=testimony, step=Step.BUILDER, miss=miss)
         return
-    spoken_for = speaking(builders.values(), statement)
-    if not spoken_for and not requirement.expects_builder:
-        detail = "" if statement.signer else "unauthenticated: nobody signed this provenance"
-        yield _answer(Reason.Satisfied, _SATISFIED, statement, provenance, (), detail)
+    if testimony.statement.signer is None and demand.expects_builder:
+        yield Try(testimony=testimony, step=Step.VERIFIED, miss=_unauthenticated(demand))
         return
-    allowed = tuple(b for b in spoken_for if requirement.builders is None or b.name in requirement.builders)
+    if not testimony.voices and not demand.expects_builder:
+        note = "" if testimony.statement.signer else "unauthenticated: nobody signed this provenance"
+        yield Try(testimony=testimony, step=Step.MET, note=note)
+        return
+    allowed = [one for one in testimony.voices if demand.builders is None or one.builder.name in demand.builders]
     if not allowed:
-        yield _no_builder(requirement, statement, provenance, spoken_for)
-    for builder in allowed:
-        yield _with_builder(requirement, statement, provenance, builder, allowed, captures)
+        yield Try(testimony=testimony, step=Step.BUILDER, miss=_no_builder(demand, testimony))
+    for voice in allowed:
+        found = _first_miss(demand, testimony, voice, question, captures)
+        if found is None:
+            yield Try(testimony=testimony, step=Step.MET, voice=voice)
+        else:
+            yield Try(testimony=testimony, step=found[0], miss=found[1], voice=voice)
 
 
-def _unauthenticated(requirement: BuildRequirement, statement: VerifiedStatement, provenance: Provenance) -> Answer:
+def _first_miss(
+    demand: Demand, testimony: Testimony, voice: Voice, question: Question, captures: Captures
+) -> Found | None:
+    """The steps in their order; a later one is only asked when all before it are met."""
+    return (
+        _level_miss(demand, voice)
+        or _build_type_miss(demand, testimony)
+        or source_miss(demand.sources, voice, captures)
+        or _parameter_miss(demand, testimony)
+        or _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.moment.now))
+        or _condition_miss(demand, testimony, question)
+        or _dependency_miss(demand, testimony, voice, question)
+        or _source_level_miss(demand, voice, question)
+    )
+
+
+def _at(step: Step, miss: Miss | None) -> Found | None:
+    return None if miss is None else (step, miss)
+
+
+def _level_miss(demand: Demand, voice: Voice) -> Found | None:
+    if demand.level is None or voice.builder.max_level >= demand.level:
+        return None
+    detail = f"built at Build level {voice.builder.max_level} by {voice.builder.name}, level {demand.level} is asked"
+    return Step.LEVEL, Miss(reason=Reason.LevelTooLow, detail=detail)
+
+
+def _build_type_miss(demand: Demand, testimony: Testimony) -> Found | None:
+    build_type = testimony.provenance.build_type
+    if demand.types is None or build_type in demand.types:
+        return None
+    asked = " or ".join(sorted(demand.types)) or "none that all parts of the policy allow"
+    detail = f"the build type is {printable(build_type)}, expected {printable(asked)}"
+    return Step.BUILD_TYPE, Miss(reason=Reason.BuildTypeNotAllowed, detail=detail)
+
+
+def _parameter_miss(demand: Demand, testimony: Testimony) -> Found | None:
+    given = testimony.provenance.external_parameters
+    missed = (parameter_miss(allowed, given) for allowed in demand.parameters)
+    return _at(Step.PARAMETERS, next((miss for miss in missed if miss is not None), None))
+
+
+def _condition_miss(demand: Demand, testimony: Testimony, question: Question) -> Found | None:
+    if not demand.conditions:
+        return None
+    return _at(Step.CONDITIONS, condition_miss(demand.conditions, question.facts(testimony.statement)))
+
+
+def _dependency_miss(demand: Demand, testimony: Testimony, voice: Voice, question: Question) -> Found | None:
+    missed = (dependency_miss(asked, testimony.provenance, voice.builder, question) for asked in demand.dependencies)
+    return _at(Step.DEPENDENCIES, next((miss for miss in missed if miss is not None), None))
+
+
+def _source_level_miss(demand: Demand, voice: Voice, question: Question) -> Found | None:
+    missed = (source_level_miss(asked, voice, question.source_summaries) for asked in demand.source_levels)
+    return _at(Step.SOURCE_LEVEL, next((miss for miss in missed if miss is not None), None))
+
+
+def _unauthenticated(demand: Demand) -> Miss:
     """Nobody signed it: whoever can push can write it, so it is worth level 1 and meets no expectation (SIGN-001)."""
-    above = requirement.level is not None and requirement.level > UNKNOWN_PAIR_LEVEL
+    above = demand.level is not None and demand.level > UNKNOWN_PAIR_LEVEL
     reason = Reason.LevelTooLow if above else Reason.BuilderNotTrusted
     detail = "unauthenticated: nobody signed this provenance, which is worth Build level 1 and no more"
-    return _answer(reason, _UNAUTHENTICATED, statement, provenance, (), detail)
+    return Miss(reason=reason, detail=detail)
 
 
-def _with_builder(
-    requirement: BuildRequirement,
-    statement: VerifiedStatement,
-    provenance: Provenance,
-    builder: TrustedBuilder,
-    allowed: tuple[TrustedBuilder, ...],
-    captures: Captures,
-) -> Answer:
-    level = requirement.level or UNKNOWN_PAIR_LEVEL
-    sufficient = tuple(b for b in allowed if b.max_level >= level)
-    if builder not in sufficient:
-        detail = f"built at Build level {builder.max_level} by {builder.name}, level {requirement.level} is asked"
-        return _answer(Reason.LevelTooLow, _BUILDER, statement, provenance, (builder,), detail)
-    if requirement.sources:
-        if builder.source_from is not SourceFrom.PROVENANCE:
-            detail = f"builder {builder.name} lets only a certificate tell the source, and a key has none"
-            return _answer(Reason.BuilderNotTrusted, _LEVEL, statement, provenance, (builder,), detail)
-        closeness, reason, detail = _best_source(requirement.sources, provenance, captures)
-        if reason is not Reason.Satisfied:
-            return _answer(reason, closeness, statement, provenance, (builder,), detail)
-    return _answer(Reason.Satisfied, _SATISFIED, statement, provenance, sufficient)
-
-
-def _best_source(
-    sources: Iterable[SourceRequirement], provenance: Provenance, captures: Captures
-) -> tuple[int, Reason, str]:
-    """The closest of the alternatives; each must hold as a whole (SRC-037)."""
-    return max((_source(source, provenance, captures) for source in sources), key=lambda found: found[0])
-
-
-def _source(source: SourceRequirement, provenance: Provenance, captures: Captures) -> tuple[int, Reason, str]:
-    claim = provenance.source
-    if claim.repository is None:
-        return _LEVEL, Reason.SourceMismatch, "the provenance names no source repository that can be compared"
-    repository = claim.repository
-    if not any(template.accepts(repository, found) for template in source.repositories for found in captures):
-        expected = sorted({template.expected(found) for template in source.repositories for found in captures})
-        detail = f"built from {printable(repository)}, expected {printable(' or '.join(expected))}"
-        return _LEVEL, Reason.SourceMismatch, detail
-    if source.refs and not any(ref.matches(claim.ref or "") for ref in source.refs):
-        allowed = " or ".join(str(ref) for ref in source.refs)
-        detail = f"built from ref {printable(claim.ref or '(none)')}, expected {printable(allowed)}"
-        return _REPOSITORY, Reason.RefNotAllowed, detail
-    return _SATISFIED, Reason.Satisfied, ""
-
-
-def _no_builder(
-    requirement: BuildRequirement,
-    statement: VerifiedStatement,
-    provenance: Provenance,
-    spoken_for: tuple[TrustedBuilder, ...],
-) -> Answer:
-    if spoken_for:
-        names = ", ".join(builder.name for builder in spoken_for)
-        asked = ", ".join(sorted(requirement.builders or ()))
-        detail = f"built by {names}, the policy allows {asked}"
-    else:
-        detail = (
-            f"no TrustedBuilder speaks for {_signer(statement)} with builder.id {printable(provenance.builder_id)}"
-            f" and build type {printable(provenance.build_type)}"
-        )
-    return _answer(Reason.BuilderNotTrusted, _SUBJECT, statement, provenance, spoken_for, detail)
-
-
-def _answer(
-    reason: Reason,
-    closeness: int,
-    statement: VerifiedStatement,
-    provenance: Provenance,
-    builders: tuple[TrustedBuilder, ...],
-    detail: str = "",
-) -> Answer:
-    proven = Proven(
-        level=max((builder.max_level for builder in builders), default=UNKNOWN_PAIR_LEVEL),
-        builders=tuple(builder.name for builder in builders),
-        builder_id=printable(provenance.builder_id),
-        source=printable(provenance.source.repository) if provenance.source.repository else None,
-        signer=_signer(statement),
+def _no_builder(demand: Demand, testimony: Testimony) -> Miss:
+    if testimony.voices:
+        names = ", ".join(voice.builder.name for voice in testimony.voices)
+        asked = ", ".join(sorted(demand.builders or ())) or "none that all its parts allow"
+        return Miss(reason=Reason.BuilderNotTrusted, detail=f"built by {names}, the policy allows {asked}")
+    detail = (
+        f"no TrustedBuilder speaks for {testimony.signer_words} with builder.id"
+        f" {printable(testimony.provenance.builder_id)} and build type {printable(testimony.provenance.build_type)}"
     )
-    return Answer(reason=reason, detail=detail, closeness=closeness, proven=proven)
-
-
-def _signer(statement: VerifiedStatement) -> str:
-    return printable(str(statement.signer)) if statement.signer else "nobody"
+    unspoken = f" ({testimony.unspoken})" if testimony.unspoken else ""
+    return Miss(reason=Reason.BuilderNotTrusted, detail=detail + unspoken)

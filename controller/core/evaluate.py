@@ -1,25 +1,35 @@
 """Evaluating policies on the evidence of one image: facts in, findings out. No I/O, no clock."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
-from controller.core.answer import Answer
-from controller.core.build import judge_build
+from controller.core.answer import Answer, ignorance
 from controller.core.evidence import Evidence
+from controller.core.exempting import Exempting
 from controller.core.image import Digest, ImageReference
+from controller.core.judgement import judge_requirements
 from controller.core.match import Applies
 from controller.core.policy import BrokenPolicy, Mode, Policy, Tags, Uncovered
 from controller.core.policyset import PolicySet
-from controller.core.reasons import Reason
-from controller.core.signatures import judge_signatures
-from controller.core.slsa import TrustedBuilder
-from controller.core.source import captures_of
+from controller.core.question import Moment, Question
+from controller.core.reasons import Outcome, Reason
 from controller.core.text import printable
-from controller.core.verdict import Finding, ImageVerdict, Proven
+from controller.core.verdict import Finding, ImageVerdict
 from controller.core.workload import Form, Workload, WorkloadImage
 
 _COVERING_KIND = "ClusterSLSAPolicy"
 _UNCOVERED_MODES = {Uncovered.ALLOW: Mode.AUDIT, Uncovered.WARN: Mode.WARN, Uncovered.DENY: Mode.ENFORCE}
+_WITHOUT_EVIDENCE = frozenset(
+    {
+        Reason.Denied,
+        Reason.ImageNotFound,
+        Reason.MalformedReference,
+        Reason.PoliciesNotSynced,
+        Reason.PolicyBroken,
+        Reason.TagNotAllowed,
+        Reason.TagNotPinned,
+    }
+)
 _MAX_PROBLEMS_TOLD = 3
 _MOVES = "judged by what the tag points to now; it can move"
 
@@ -64,38 +74,85 @@ def judge_image(
     *,
     selected: Selected,
     evidence: Evidence | None,
-    uncovered: Uncovered,
+    moment: Moment,
 ) -> ImageVerdict:
     """All findings on one image, of the policies that `select` found to be about it.
 
-    `evidence` is None only when `needs_evidence` said no.
+    `evidence` is None only when `needs_evidence` said no: with none, a policy that needs some raises ValueError.
     """
-    findings = [_judge(policies, workload, image, policy, applies, evidence) for policy, applies in selected]
+    question = _question(policies, workload, image, evidence, moment)
+    digest = evidence.digest if evidence else (image.reference.digest if image.reference else None)
+    exempting = _exempting(policies, workload, image, digest, moment)
+    findings = [
+        exempting.excuse(_judge(workload, image, policy, applies, evidence, question), policy)
+        for policy, applies in selected
+    ]
     covered = covers(selected, image)
     if not covered:
         detail = "no ClusterSLSAPolicy in Enforce or Warn asks where this image comes from"
-        findings.append(Finding(policy=None, mode=_UNCOVERED_MODES[uncovered], reason=Reason.Uncovered, detail=detail))
+        mode = _UNCOVERED_MODES[moment.uncovered]
+        findings.append(Finding(policy=None, mode=mode, reason=Reason.Uncovered, detail=detail))
     if workload.mirror:
         findings = [replace(finding, mode=Mode.AUDIT) for finding in findings]
-    digest = evidence.digest if evidence else (image.reference.digest if image.reference else None)
     return ImageVerdict(image=image, digest=digest, covered=covered, findings=tuple(findings))
 
 
+def children_matter(findings: Iterable[Finding], evidence: Evidence) -> bool:
+    """Whether gathering the evidence of children that was not gathered could change any of these findings.
+
+    It can't where something else than missing evidence refuses: a denied digest, a rule on tags, a broken policy.
+    """
+    if not evidence.unread or evidence.digest is None or not evidence.found:
+        return False
+    return any(
+        finding.outcome in (Outcome.FAIL, Outcome.ERROR)
+        and finding.policy is not None
+        and finding.reason not in _WITHOUT_EVIDENCE
+        for finding in findings
+    )
+
+
+def _question(
+    policies: PolicySet, workload: Workload, image: WorkloadImage, evidence: Evidence | None, moment: Moment
+) -> Question | None:
+    if evidence is None or image.reference is None:
+        return None
+    return Question.of(policies, workload, image.reference, evidence, moment)
+
+
+def _exempting(
+    policies: PolicySet, workload: Workload, image: WorkloadImage, digest: Digest | None, moment: Moment
+) -> Exempting:
+    return Exempting(
+        exceptions=tuple(
+            one for one in policies.exceptions if one.counts(now=moment.now, maximum=moment.exception_maximum)
+        ),
+        namespace=workload.namespace,
+        repository=image.reference.repository if image.reference else None,
+        digest=digest,
+    )
+
+
 def _judge(
-    policies: PolicySet,
     workload: Workload,
     image: WorkloadImage,
     policy: Policy | BrokenPolicy,
     applies: Applies,
     evidence: Evidence | None,
+    question: Question | None,
 ) -> Finding:
     answer = (
         _unjudgeable(workload, image, policy, applies)
         if isinstance(policy, BrokenPolicy) or image.reference is None or applies is Applies.UNKNOWN
-        else evaluate(policy, policies.builders, workload.form, image.reference, evidence)
+        else evaluate(policy, workload.form, image.reference, evidence, question)
     )
     return Finding(
-        policy=policy.name, mode=policy.mode, reason=answer.reason, detail=answer.detail, proven=answer.proven
+        policy=policy.name,
+        mode=policy.mode,
+        reason=answer.reason,
+        detail=answer.detail,
+        proven=answer.proven,
+        requirements=answer.requirements,
     )
 
 
@@ -112,16 +169,12 @@ def _unjudgeable(workload: Workload, image: WorkloadImage, policy: Policy | Brok
 
 
 def evaluate(
-    policy: Policy,
-    builders: Mapping[str, TrustedBuilder],
-    form: Form,
-    reference: ImageReference,
-    evidence: Evidence | None,
+    policy: Policy, form: Form, reference: ImageReference, evidence: Evidence | None, question: Question | None
 ) -> Answer:
     """What a sound policy says of an image that it is about: the first requirement that is not met, or Satisfied.
 
-    Ignorance never fails and never passes: where there is a gap in the evidence and the facts at hand do not satisfy,
-    the answer is the gap's error. Raises ValueError when evidence is needed and none is given.
+    Ignorance never fails and never passes: where a gap in the evidence could have made the difference, the answer is
+    the gap's error. Raises ValueError when evidence is needed and none is given.
     """
     static = _static(policy, form, reference)
     if static is not None:
@@ -130,18 +183,14 @@ def evaluate(
         raise ValueError("this policy can't be judged without evidence")
     if not evidence.found:
         return Answer(reason=Reason.ImageNotFound, detail="the registry says there is no such image")
-    if evidence.digest is None:
-        return _ignorance(evidence)
-    if evidence.digest in policy.deny:
-        return _denied(evidence.digest)
-    answers = tuple(_requirements(policy, builders, reference, evidence))
-    unsatisfied = next((answer for answer in answers if not answer.satisfied), None)
-    if unsatisfied is not None:
-        return _ignorance(evidence) if evidence.gaps else unsatisfied
-    signers = dict.fromkeys(answer.proven.signer for answer in answers if answer.proven.signer)
-    proven = replace(answers[0].proven, signer="; ".join(signers) or None) if answers else Proven()
-    notes = [*(answer.detail for answer in answers if answer.detail), *([] if reference.digest else [_MOVES])]
-    return Answer(reason=Reason.Satisfied, detail="; ".join(notes), proven=proven)
+    if question is None:
+        return ignorance(evidence.gaps[0])
+    if question.digest in policy.deny:
+        return _denied(question.digest)
+    answer = judge_requirements(policy, question)
+    if not answer.satisfied or reference.digest is not None:
+        return answer
+    return replace(answer, detail="; ".join(text for text in (answer.detail, _MOVES) if text))
 
 
 def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | None:
@@ -160,21 +209,5 @@ def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | N
     return None
 
 
-def _requirements(
-    policy: Policy, builders: Mapping[str, TrustedBuilder], reference: ImageReference, evidence: Evidence
-) -> Iterator[Answer]:
-    require = policy.require
-    if require is not None and require.build is not None:
-        captures = captures_of(policy.match.images, reference.repository)
-        yield judge_build(require.build, evidence, builders, captures)
-    for requirement in require.signatures if require else ():
-        yield judge_signatures(requirement, evidence, reference.repository)
-
-
 def _denied(digest: Digest) -> Answer:
     return Answer(reason=Reason.Denied, detail=f"the policy denies {digest}")
-
-
-def _ignorance(evidence: Evidence) -> Answer:
-    gap = evidence.gaps[0]  # sorted: the same gap is told for the same facts
-    return Answer(reason=gap.reason, detail=gap.detail)

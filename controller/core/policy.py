@@ -1,8 +1,9 @@
 """Policies as compiled: immutable, complete, and with everything they name already looked up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from controller.core.demand import Alternative
 from controller.core.errors import Problem
 from controller.core.image import Digest
 from controller.core.match import Match
@@ -51,7 +52,8 @@ class PolicyName:
 class Policy:
     """A sound policy. It asks for something: an empty one can't be constructed.
 
-    Besides `require`, one of `any_of` must hold where there are any.
+    Besides `require`, one of `any_of` must hold where there are any. `base` and `alternatives` are the same, in the
+    form in which they are judged.
     """
 
     name: PolicyName
@@ -62,11 +64,22 @@ class Policy:
     require: Requirements | None = None
     any_of: tuple[Requirements, ...] = ()
     accept_summaries: tuple[SummaryAcceptance, ...] = ()
+    base: Alternative | None = field(init=False, repr=False, compare=False)
+    alternatives: tuple[Alternative, ...] = field(init=False, repr=False, compare=False)
+    wanted: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         asks = self.require is not None or bool(self.any_of) or bool(self.deny) or self.tags is Tags.DENY
         if not asks:
             raise ValueError("a policy asks for something")
+        base = None if self.require is None else Alternative.of("", self.require)
+        object.__setattr__(self, "base", base)
+        object.__setattr__(
+            self,
+            "alternatives",
+            tuple(Alternative.of(f"anyOf[{n}].", one, besides=self.require) for n, one in enumerate(self.any_of)),
+        )
+        object.__setattr__(self, "wanted", self._wanted())
 
     @property
     def trust_roots(self) -> frozenset[str]:
@@ -75,9 +88,7 @@ class Policy:
         summaries = (signer for entry in self.accept_summaries for signer in entry.signers)
         return frozenset(signer.trust_root for signer in (*entries, *summaries))
 
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The predicate types that can matter to this policy; of SBOMs the base types."""
+    def _wanted(self) -> frozenset[str]:
         summaries = SUMMARIES if self.accept_summaries else frozenset()
         return summaries.union(*(part.wanted for part in self._parts))
 

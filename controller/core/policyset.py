@@ -10,23 +10,24 @@ from controller.core.slsa import TrustedBuilder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySet:
-    """Everything an evaluation needs besides evidence, swapped as a whole. Policies and exceptions stand in order of
-    name."""
+    """Everything an evaluation needs besides evidence, swapped as a whole.
+
+    Policies and exceptions stand in order of name; `ranked_builders` with the highest level first, then by name.
+    `wanted` are the predicate types that any policy asks for, of SBOMs the base types, and `kept` those of which some
+    condition looks into the predicate: its bytes are kept for them.
+    """
 
     policies: tuple[Policy | BrokenPolicy, ...] = ()
     builders: Mapping[str, TrustedBuilder] = field(default_factory=dict)
     exceptions: tuple[PolicyException, ...] = ()
+    ranked_builders: tuple[TrustedBuilder, ...] = field(init=False)
+    wanted: frozenset[str] = field(init=False)
+    kept: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "policies", tuple(sorted(self.policies, key=lambda policy: policy.name)))
         object.__setattr__(self, "exceptions", tuple(sorted(self.exceptions, key=lambda one: one.name)))
-
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The predicate types that any policy asks for; of SBOMs the base types."""
-        return frozenset().union(*(policy.wanted for policy in self.policies))
-
-    @property
-    def kept(self) -> frozenset[str]:
-        """The predicate types of which some condition looks into the predicate: its bytes are kept for them."""
-        return frozenset().union(*(policy.kept for policy in self.policies))
+        ranked = sorted(self.builders.values(), key=lambda builder: (-builder.max_level, builder.name))
+        object.__setattr__(self, "ranked_builders", tuple(ranked))
+        object.__setattr__(self, "wanted", frozenset().union(*(policy.wanted for policy in self.policies)))
+        object.__setattr__(self, "kept", frozenset().union(*(policy.kept for policy in self.policies)))

@@ -73,3 +73,13 @@ class CertificateSigner:
 
 
 Signer = KeySigner | CertificateSigner
+
+
+def identity(signer: Signer) -> tuple[str, ...]:
+    """Who it is, whatever trust root says so and whatever else the certificate says: the key, or issuer and name.
+
+    For counting people and keys. Whether someone may sign is a matter of trust root as well.
+    """
+    if isinstance(signer, KeySigner):
+        return (signer.key,)
+    return (signer.issuer, signer.subject_type.value, signer.subject)

@@ -13,23 +13,43 @@ from controller.core.workload import WorkloadImage
 class Proven:
     """What the statement showed on which a finding rests. Filled for the closest statement of a failure, too.
 
-    `level` is the Build level looked up for it; `builders` are the TrustedBuilders that speak for it.
-    `signed_at` is never part of a message: those are the same for the same facts.
+    `level` is the Build level looked up for it, or told by an accepted summary; `builders` are the TrustedBuilders
+    that speak for it. `source`, `ref` and `commit` are by the word that counts. `exception` and `ticket` name the
+    SLSAException that excuses the finding. `signed_at` is never part of a message: those are the same for the same
+    facts. Texts are fit to print.
     """
 
     level: int | None = None
     builders: tuple[str, ...] = ()
     builder_id: str | None = None
     source: str | None = None
+    ref: str | None = None
+    commit: str | None = None
     signer: str | None = None
     signed_at: datetime | None = None
+    exception: str | None = None
+    ticket: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementVerdict:
+    """How one requirement of a policy came out. `name` is its place in the API below `require`: `sources`,
+    `signatures[0]`, `anyOf[1].buildLevel`.
+
+    `outcome` is None where it was not looked at, because the same statement failed at something before it.
+    """
+
+    name: str
+    outcome: Outcome | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """How one policy judged one image. `policy` is None for what no policy says: uncovered, not synced, a bug.
 
-    `detail` is fit to print and the same for the same facts: it holds no time and no request id.
+    `detail` is fit to print and the same for the same facts: it holds no time of the request and no id of it.
+    `requirements` tells each requirement's own outcome, where evidence was judged.
     """
 
     policy: PolicyName | None
@@ -37,6 +57,7 @@ class Finding:
     reason: Reason
     detail: str = ""
     proven: Proven = field(default_factory=Proven)
+    requirements: tuple[RequirementVerdict, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

@@ -8,6 +8,7 @@ from controller.core.evaluate import Selected, judge_image, needs_evidence, sele
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import ImageReference
 from controller.core.policy import Mode, Policy, Uncovered
+from controller.core.question import Moment
 from controller.core.reasons import Reason
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.workload import Workload, WorkloadImage
@@ -44,6 +45,7 @@ async def decide(
         await asyncio.sleep(0)
         selections.append(select(snapshot.policies, workload, image))
     evidence = await _gather_all(workload, selections, snapshot, gather, circumstances)
+    moment = Moment(now=circumstances.now, uncovered=circumstances.uncovered)
     judged: list[ImageVerdict] = []
     for image, selected in zip(workload.images, selections, strict=True):
         await asyncio.sleep(0)  # other reviews go on, however many images and policies this one has
@@ -55,7 +57,7 @@ async def decide(
                 image,
                 selected=selected,
                 evidence=found,
-                uncovered=circumstances.uncovered,
+                moment=moment,
             )
         )
     return conclude(tuple(judged), expected=len(workload.images))

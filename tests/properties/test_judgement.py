@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.build import judge_build
 from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
 from controller.core.image import Digest
 from controller.core.policy import Mode, Policy, Tags, Uncovered
@@ -18,6 +17,7 @@ from tests.support.facts import (
     BUILD,
     D,
     builder,
+    judge_build,
     judge_image,
     policies,
     policy,

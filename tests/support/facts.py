@@ -1,8 +1,13 @@
 """Facts for tests of judgement, as if verified: only the tests of `core` may make them up like this."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from controller.core import evaluate
+from controller.core.answer import Answer, Captures
+from controller.core.build import judge_provenance
+from controller.core.demand import Demand
 from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
 from controller.core.image import Digest, Repository
 from controller.core.match import Match
@@ -12,13 +17,21 @@ from controller.core.policy import Mode, Policy, PolicyName, Tags, Uncovered
 from controller.core.policyset import PolicySet
 from controller.core.predicates import COSIGN_SIGN_V1, PROVENANCE_V1
 from controller.core.provenance import Provenance, SourceClaim
-from controller.core.requirements import BuildRequirement, Requirements, SignatureRequirement, SourceRequirement
+from controller.core.question import Moment, Question
+from controller.core.requirements import (
+    BuildRequirement,
+    Requirements,
+    SignatureRequirement,
+    SourceRequirement,
+    SummaryAcceptance,
+)
 from controller.core.signer import KeySigner
 from controller.core.slsa import SourceFrom, TrustedBuilder
 from controller.core.source import SourceTemplate
-from controller.core.verdict import ImageVerdict
+from controller.core.verdict import Finding, ImageVerdict
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
 
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 D = Digest.of(b"the image")
 OTHER = Digest.of(b"another image")
 PINNED = f"ghcr.io/acme/shop@{D}"
@@ -121,7 +134,11 @@ def policy(
     build: BuildRequirement | None = BUILD,
     required: tuple[SignatureRequirement, ...] = (),
     namespace: str = "",
+    require: Requirements | None = None,
+    any_of: tuple[Requirements, ...] = (),
+    accept: tuple[SummaryAcceptance, ...] = (),
 ) -> Policy:
+    """`require` stands for `build` and `required` where it is given, and so does `any_of`."""
     kind = "SLSAPolicy" if namespace else "ClusterSLSAPolicy"
     scope = match or Match(images=IMAGES, namespace=namespace or None)
     return Policy(
@@ -130,8 +147,14 @@ def policy(
         match=scope,
         tags=tags,
         deny=deny,
-        require=Requirements(build=build, signatures=required) if build is not None or required else None,
+        require=_required(build, required) if require is None and not any_of else require,
+        any_of=any_of,
+        accept_summaries=accept,
     )
+
+
+def _required(build: BuildRequirement | None, required: tuple[SignatureRequirement, ...]) -> Requirements | None:
+    return Requirements(build=build, signatures=required) if build is not None or required else None
 
 
 def policies(*members: Policy, builders: tuple[TrustedBuilder, ...] = (builder(),)) -> PolicySet:
@@ -162,9 +185,59 @@ def workload(
     )
 
 
+def moment(
+    *,
+    now: datetime = NOW,
+    uncovered: Uncovered = Uncovered.ALLOW,
+    dependencies: Mapping[Digest, Evidence] | None = None,
+) -> Moment:
+    return Moment(now=now, uncovered=uncovered, dependencies=dependencies or {})
+
+
 def judge_image(
-    members: PolicySet, pod: Workload, image: WorkloadImage, *, evidence: Evidence | None, uncovered: Uncovered
+    members: PolicySet,
+    pod: Workload,
+    image: WorkloadImage,
+    *,
+    evidence: Evidence | None,
+    uncovered: Uncovered = Uncovered.ALLOW,
+    now: datetime = NOW,
+    dependencies: Mapping[Digest, Evidence] | None = None,
 ) -> ImageVerdict:
     """Select and judge, as a decision does."""
+    at = moment(now=now, uncovered=uncovered, dependencies=dependencies)
     selected = evaluate.select(members, pod, image)
-    return evaluate.judge_image(members, pod, image, selected=selected, evidence=evidence, uncovered=uncovered)
+    return evaluate.judge_image(members, pod, image, selected=selected, evidence=evidence, moment=at)
+
+
+def finding(
+    one: Policy,
+    found: Evidence,
+    *builders: TrustedBuilder,
+    image: str = PINNED,
+    now: datetime = NOW,
+    dependencies: Mapping[Digest, Evidence] | None = None,
+) -> Finding:
+    """What this policy alone finds, with `builder()` where no builders are named."""
+    pod = workload(image)
+    members = policies(one, builders=builders or (builder(),))
+    return judge_image(members, pod, pod.images[0], evidence=found, now=now, dependencies=dependencies).findings[0]
+
+
+def question(
+    found: Evidence, *builders: TrustedBuilder, dependencies: Mapping[Digest, Evidence] | None = None
+) -> Question:
+    """What is asked of this evidence, of the image that it is about."""
+    at, pod = moment(dependencies=dependencies), workload()
+    assert pod.images[0].reference is not None
+    asked = Question.of(policies(builders=builders), pod, pod.images[0].reference, found, at)
+    assert asked is not None
+    return asked
+
+
+def judge_build(
+    requirement: BuildRequirement, found: Evidence, builders: Mapping[str, TrustedBuilder], captures: Captures
+) -> Answer:
+    """What one build requirement says of provenance, and nothing else."""
+    asked = question(found, *builders.values())
+    return judge_provenance(Demand.of_build(requirement), found, asked, captures)

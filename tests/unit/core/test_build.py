@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.build import judge_build
 from controller.core.evidence import Evidence, Kind, Refused
 from controller.core.provenance import SourceClaim
 from controller.core.reasons import Reason
 from controller.core.requirements import BuildRequirement
 from controller.core.slsa import SourceFrom, TrustedBuilder
-from tests.support.facts import BUILD, BUILDER_ID, OTHER, D, builder, evidence, provenance, sources
+from tests.support.facts import BUILD, BUILDER_ID, OTHER, D, builder, evidence, judge_build, provenance, sources
 
 SHOP = (("shop",),)
 EVIL = SourceClaim(repository="https://github.com/evil/shop", ref="refs/tags/v1.2.3")

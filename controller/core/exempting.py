@@ -1,0 +1,57 @@
+"""Findings that an exception excuses: they skip, and name it."""
+
+from dataclasses import dataclass, replace
+
+from controller.core.exception import PolicyException
+from controller.core.image import Digest, Repository
+from controller.core.policy import BrokenPolicy, Policy
+from controller.core.reasons import Outcome, Reason
+from controller.core.text import printable
+from controller.core.verdict import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exempting:
+    """The exceptions in force, in order of name, and the image that they may be about.
+
+    `repository` is None for a malformed reference, which no exception can mean; `digest` is None where it is unknown.
+    """
+
+    exceptions: tuple[PolicyException, ...]
+    namespace: str
+    repository: Repository | None
+    digest: Digest | None
+
+    def excuse(self, finding: Finding, policy: Policy | BrokenPolicy) -> Finding:
+        """The finding, or Excepted in its place where an exception covers it.
+
+        Covers failures and ignorance alike (EXC-009), and neither a broken policy (EXC-007) nor a denied digest
+        (EXC-013), nor what may be one: a policy that denies digests excuses no image whose digest is not known.
+        """
+        if finding.outcome not in (Outcome.FAIL, Outcome.ERROR) or not self._coverable(finding, policy):
+            return finding
+        covering = (one for one in self.exceptions if self._covers(one, policy))
+        exception = next(covering, None)
+        return finding if exception is None else _excepted(finding, exception)
+
+    def _coverable(self, finding: Finding, policy: Policy | BrokenPolicy) -> bool:
+        if isinstance(policy, BrokenPolicy) or finding.reason is Reason.Denied:
+            return False
+        return self.digest is not None or not policy.deny
+
+    def _covers(self, exception: PolicyException, policy: Policy | BrokenPolicy) -> bool:
+        if self.repository is None:
+            return False
+        return exception.covers(policy.name, self.namespace, self.repository, self.digest)
+
+
+def _excepted(finding: Finding, exception: PolicyException) -> Finding:
+    """Mode and requirements stay: what would have been is told."""
+    name = printable(exception.name, limit=253)
+    ticket = printable(exception.ticket) if exception.ticket else None
+    where = f" ({ticket})" if ticket else ""
+    until = exception.expires.date().isoformat()
+    why = f": {finding.detail}" if finding.detail else ""
+    detail = f"SLSAException {name}{where} covers this until {until}; it would be {finding.reason.name}{why}"
+    proven = replace(finding.proven, exception=name, ticket=ticket)
+    return replace(finding, reason=Reason.Excepted, detail=detail, proven=proven)

@@ -1,0 +1,135 @@
+"""One sound policy on one image: every requirement by itself, and what is told of them together."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from controller.core.answer import Answer, Captures
+from controller.core.attestations import judge_attestation
+from controller.core.demand import Alternative
+from controller.core.origin import Origin
+from controller.core.platforms import by_platforms
+from controller.core.policy import Policy
+from controller.core.question import Question
+from controller.core.reasons import Reason
+from controller.core.requirements import AttestationRequirement, SBOMRequirement, SignatureRequirement
+from controller.core.sbom import judge_sbom
+from controller.core.signatures import judge_signatures
+from controller.core.source import captures_of
+from controller.core.text import printable
+from controller.core.tried import SOURCE_LEVEL
+from controller.core.verdict import Proven, RequirementVerdict
+
+ORIGIN = ""  # the parts that are judged together each have a name of their own
+_PIN_INDEX = "if this is one platform's manifest of an index that is attested, pin the index's digest"
+_ABSENT = (Reason.NoProvenance, Reason.NoSignature)
+_MAX_ALTERNATIVE_CHARACTERS = 300  # of four alternatives, in a message of 2 KiB
+
+
+def judge_requirements(policy: Policy, question: Question) -> Answer:
+    """What a policy's `require` says: the first requirement that is not met, or Satisfied with what was proven.
+
+    A failure is told before ignorance: where the facts already don't satisfy, nothing that is unknown can. Of `anyOf`
+    the alternative that came closest gives the reason.
+    """
+    captures = captures_of(policy.match.images, question.reference.repository)
+    base = _judge(policy.base, policy, question, captures) if policy.base else Answer(reason=Reason.Satisfied)
+    if not base.satisfied or not policy.alternatives:
+        return _hinted(base, question)
+    answers = [_judge(one, policy, question, captures) for one in policy.alternatives]
+    met = next((answer for answer in answers if answer.satisfied), None)
+    if met is not None:
+        return _both(base, met)
+    return _hinted(_nearest_misses(answers, base), question)
+
+
+def _judge(alternative: Alternative, policy: Policy, question: Question, captures: Captures) -> Answer:
+    """All of its requirements, in the API's order."""
+    answers = [_named(alternative, name, answer) for name, answer in _answers(alternative, policy, question, captures)]
+    missed = [answer for answer in answers if not answer.satisfied]
+    told = tuple(one for answer in answers for one in answer.requirements)
+    if missed:
+        first = next((answer for answer in missed if not answer.unknown), missed[0])
+        return replace(first, requirements=told)
+    signers = dict.fromkeys(answer.proven.signer for answer in answers if answer.proven.signer)
+    proven = replace(answers[0].proven, signer="; ".join(signers) or None) if answers else Proven()
+    detail = "; ".join(answer.detail for answer in answers if answer.detail)
+    return Answer(reason=Reason.Satisfied, detail=detail, proven=proven, requirements=told)
+
+
+def _answers(
+    alternative: Alternative, policy: Policy, question: Question, captures: Captures
+) -> Iterator[tuple[str, Answer]]:
+    origin = Origin(
+        demand=alternative.demand, acceptances=policy.accept_summaries, question=question, captures=captures
+    )
+    if alternative.demand.asks:
+        yield ORIGIN, origin.judge()
+    for number, signature in enumerate(alternative.signatures):
+        yield f"signatures[{number}]", _signature(signature, question)
+    for sbom in alternative.sboms:
+        yield "sbom", _sbom(sbom, question)
+    for sbom in alternative.bound_sboms:
+        yield "sbom", origin.judge_sbom(sbom)
+    for number, attestation in enumerate(alternative.attestations):
+        yield f"attestations[{number}]", _attestation(attestation, question)
+
+
+def _signature(requirement: SignatureRequirement, question: Question) -> Answer:
+    repository = question.reference.repository
+    return by_platforms(lambda evidence: judge_signatures(requirement, evidence, repository), question.evidence)
+
+
+def _sbom(requirement: SBOMRequirement, question: Question) -> Answer:
+    return by_platforms(lambda evidence: judge_sbom(requirement, evidence), question.evidence)
+
+
+def _attestation(requirement: AttestationRequirement, question: Question) -> Answer:
+    return by_platforms(lambda evidence: judge_attestation(requirement, evidence, question), question.evidence)
+
+
+def _named(alternative: Alternative, name: str, answer: Answer) -> Answer:
+    """The answer with its verdicts under their names in the API."""
+    found = answer.requirements
+    if not found:
+        names = _origin_names(alternative) if name == ORIGIN else (name,)
+        first = RequirementVerdict(name=names[0], outcome=answer.reason.outcome, detail=answer.detail)
+        found = (first, *(RequirementVerdict(name=one, outcome=None) for one in names[1:]))
+    if not alternative.prefix:
+        return replace(answer, requirements=found)
+    return replace(answer, requirements=tuple(replace(one, name=f"{alternative.prefix}{one.name}") for one in found))
+
+
+def _origin_names(alternative: Alternative) -> tuple[str, ...]:
+    demand = alternative.demand
+    return (*(part.value for part in demand.parts), *((SOURCE_LEVEL,) if demand.source_levels else ()))
+
+
+def _both(base: Answer, met: Answer) -> Answer:
+    """Both hold: what the base alone proved is told, if it proved anything of the origin."""
+    proven = base.proven if base.proven.level is not None else met.proven
+    signers = dict.fromkeys(one.proven.signer for one in (base, met) if one.proven.signer)
+    return Answer(
+        reason=Reason.Satisfied,
+        detail="; ".join(dict.fromkeys(one.detail for one in (base, met) if one.detail)),
+        proven=replace(proven, signer="; ".join(signers) or None),
+        requirements=(*base.requirements, *met.requirements),
+    )
+
+
+def _nearest_misses(answers: list[Answer], base: Answer) -> Answer:
+    """None of the alternatives holds: each one's own miss is told (SET-019). Ignorance of one is ignorance of all."""
+    unknown = [answer for answer in answers if answer.unknown]
+    nearest = unknown[0] if unknown else max(answers, key=lambda answer: answer.closeness)
+    misses = (f"anyOf[{number}]: {answer.reason.name}, {answer.detail}" for number, answer in enumerate(answers))
+    detail = "; ".join(printable(miss, limit=_MAX_ALTERNATIVE_CHARACTERS) for miss in misses)
+    told = (*base.requirements, *(one for answer in answers for one in answer.requirements))
+    return replace(nearest, detail=f"no alternative holds: {detail}", requirements=told)
+
+
+def _hinted(answer: Answer, question: Question) -> Answer:
+    """A registry does not tell which index a manifest is of: the hint is a guess, where it may help (IDX-001)."""
+    evidence = question.evidence
+    plain = question.reference.digest is not None and not evidence.children and not evidence.unread
+    if answer.reason not in _ABSENT or not plain:
+        return answer
+    return replace(answer, detail=f"{answer.detail}; {_PIN_INDEX}")
