@@ -73,7 +73,8 @@ class TrustRoot:
 
     `require` is held against everything that this root verifies; unless given it is what the kind of root usually
     asks for, nothing for keys. `time_root` names the root whose logs and
-    timestamp authorities tell the times of what the keys signed.
+    timestamp authorities tell the times of what the keys signed. `stale_at` is the time after which a root that is
+    refreshed no longer counts; it decides nothing about what the root verifies, and is no part of `revision`.
     """
 
     name: str
@@ -81,6 +82,7 @@ class TrustRoot:
     sigstore: SigstoreMaterial | None = None
     require: Require = _USUAL
     time_root: str | None = None
+    stale_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.require is _USUAL:
@@ -117,6 +119,13 @@ class TrustRoots:
     def revision(self) -> str:
         """A hash over the revisions of all roots."""
         return hashlib.sha256("\n".join(sorted(root.revision for root in self.roots.values())).encode()).hexdigest()
+
+    def stale(self, names: Collection[str], now: datetime) -> tuple[str, ...]:
+        """Which of these roots, and of those that tell their times, are too old at `now`: in order of name."""
+        named = (self.roots.get(name) for name in names)
+        meant = {*names, *(root.time_root for root in named if root is not None and root.time_root is not None)}
+        roots = (self.roots[name] for name in sorted(meant) if name in self.roots)
+        return tuple(root.name for root in roots if root.stale_at is not None and now > root.stale_at)
 
     def serving(self, names: Collection[str]) -> "TrustRoots":
         """Every root that is an object, and of the inline keys those that are named.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from controller.core.errors import MalformedPolicy
 from controller.core.match import Match
 from controller.core.policy import BrokenPolicy
+from controller.engine.compiling import KeyedPolicy
 from controller.engine.policies import PolicyStore, compile_object
 from controller.wire.policy import KINDS, parse_objects
 from tests.support import objects
@@ -43,10 +44,11 @@ def test_one_foreign_value_anywhere(source: dict[str, Any], data: st.DataObject,
         compiled = compile_object(changed)
     except MalformedPolicy:
         return
-    problems = getattr(compiled, "problems", ())
+    policy = compiled.unlinked.policy if isinstance(compiled, KeyedPolicy) else None
+    problems = getattr(policy or compiled, "problems", ())
     assert all(str(problem).isascii() and str(problem).isprintable() for problem in problems)
-    if isinstance(compiled, BrokenPolicy) and changed["metadata"].get("namespace"):
-        assert compiled.match.namespace == changed["metadata"]["namespace"]
+    if isinstance(policy, BrokenPolicy) and changed["metadata"].get("namespace"):
+        assert policy.match.namespace == changed["metadata"]["namespace"]
 
 
 @settings(max_examples=200, deadline=None)
@@ -65,9 +67,11 @@ def test_any_spec(kind: str, spec: object) -> None:
 @given(VALUES)
 def test_a_match_that_can_not_be_read_never_narrows(match: object) -> None:
     compiled = compile_object(objects.policy(match=match, require={"buildLevel": 9}))
-    assert isinstance(compiled, BrokenPolicy)
+    assert isinstance(compiled, KeyedPolicy)
+    policy = compiled.unlinked.policy
+    assert isinstance(policy, BrokenPolicy)
     if not isinstance(match, dict):
-        assert compiled.match == Match()
+        assert policy.match == Match()
 
 
 @settings(max_examples=300, deadline=None)

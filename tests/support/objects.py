@@ -62,6 +62,7 @@ CERTIFICATE: Document = {
 }
 SIGNERS: list[Document] = [{"certificate": CERTIFICATE}, named_key("release-2026"), {"publicKey": {"pem": new_pem()}}]
 CONDITION: Document = {"name": "no-debug", "expression": "!has(provenance.debug)", "message": "debug builds stay out"}
+FINDINGS: Document = {"name": "none-critical", "expression": "predicate.results.all(one, one.severity != 'CRITICAL')"}
 ALTERNATIVE: Document = {
     "buildLevel": 3,
     "builders": ["github-reusable"],
@@ -93,7 +94,7 @@ ALTERNATIVE: Document = {
             "signers": SIGNERS,
             "maxAge": "168h",
             "use": "Any",
-            "conditions": [CONDITION],
+            "conditions": [FINDINGS],
         }
     ],
     "dependencies": {"minLevel": 1, "images": ["ghcr.io/acme-base/*"]},

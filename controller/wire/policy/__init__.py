@@ -3,43 +3,52 @@
 The models are private: what leaves this package is compiled, or the list of everything that is wrong.
 """
 
-from controller.wire.policy.compiling import compile_builder, compile_exception, compile_policy, compile_root
+from controller.wire.policy.compiling import PROBLEMS, compile_builder, compile_exception, compile_policy
 from controller.wire.policy.files import parse_documents, parse_objects
 from controller.wire.policy.kinds import API_VERSION, GROUP, KINDS, VERSION, Kind, ObjectName, identify
+from controller.wire.policy.rooting import DOCUMENT_KEY, compile_root, refreshed_config_map
 from controller.wire.policy.unlinked import (
     BrokenObject,
     BuilderReference,
+    CertificateReference,
+    ConfigMapKey,
     InlineKey,
     KeyReference,
     KeySpec,
+    Reference,
     RequireSpec,
-    SignerReference,
     SigstoreSpec,
     UnlinkedBuilder,
+    UnlinkedException,
+    UnlinkedKey,
     UnlinkedPolicy,
     UnlinkedRoot,
-    UnlinkedSignature,
 )
 
 __all__ = [
     "API_VERSION",
+    "DOCUMENT_KEY",
     "GROUP",
     "KINDS",
+    "PROBLEMS",
     "VERSION",
     "BrokenObject",
     "BuilderReference",
+    "CertificateReference",
+    "ConfigMapKey",
     "InlineKey",
     "KeyReference",
     "KeySpec",
     "Kind",
     "ObjectName",
+    "Reference",
     "RequireSpec",
-    "SignerReference",
     "SigstoreSpec",
     "UnlinkedBuilder",
+    "UnlinkedException",
+    "UnlinkedKey",
     "UnlinkedPolicy",
     "UnlinkedRoot",
-    "UnlinkedSignature",
     "compile_builder",
     "compile_exception",
     "compile_policy",
@@ -47,4 +56,5 @@ __all__ = [
     "identify",
     "parse_documents",
     "parse_objects",
+    "refreshed_config_map",
 ]

@@ -1,11 +1,14 @@
 """What several kinds share: scalar types with their bounds, label selectors, signer entries."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from controller.core.patterns import Glob, ImageGlob
+from controller.expressions import MAX_EXPRESSION_CHARACTERS, MAX_PATTERN_CHARACTERS, compile_pattern
 from controller.wire.policy.nodes import RFC3339, Fields, Node, Rule, exactly_one, instant, together
+from controller.wire.policy.references import DEFAULT_TRUST_ROOT
 
 PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
 
@@ -13,6 +16,7 @@ _NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _DURATION = r"^[1-9][0-9]{0,5}[hms]$"
+_UNITS = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 
 
 def _glob(text: str) -> str:
@@ -23,10 +27,22 @@ def _image_glob(text: str) -> str:
     return ImageGlob.compile(text).text
 
 
+def _reg_exp(text: str) -> str:
+    compiled = compile_pattern(text)
+    if not isinstance(compiled, str):
+        return text
+    raise ValueError(compiled)
+
+
 def _time(text: str) -> str:
     if instant(text) is None:
         raise ValueError("no such date or time of day")
     return text
+
+
+def duration(text: str | None) -> timedelta | None:
+    """How long a sound Duration is."""
+    return None if text is None else int(text[:-1]) * _UNITS[text[-1]]
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -36,6 +52,7 @@ KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAME)]
 URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")]
 GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
 ImageGlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_image_glob)]
+RegExpText = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS), AfterValidator(_reg_exp)]
 Duration = Annotated[str, Field(max_length=16, pattern=_DURATION)]
 Timestamp = Annotated[
     str,
@@ -98,13 +115,13 @@ class Extensions(Node):
 class Certificate(Node):
     """A signer that a certificate names (keyless signing)."""
 
-    trust_root: ObjectName = "sigstore"
+    trust_root: ObjectName = DEFAULT_TRUST_ROOT
     """The TrustRoot that the certificate must chain to."""
     issuer: Text
     """The identity provider, exactly as the certificate names it."""
     subject: GlobText | None = None
     """The subject alternative name: * stops at a slash, ** does not; always the whole string."""
-    subject_reg_exp: Text | None = None
+    subject_reg_exp: RegExpText | None = None
     """The subject alternative name as an RE2 expression; always the whole string."""
     subject_type: Literal["URI", "Email", "OtherName"] = "URI"
     """The kind of the subject alternative name."""
@@ -159,7 +176,7 @@ class Condition(Node):
     """A CEL expression that must be true of the statement."""
 
     name: KeyName
-    expression: Annotated[str, Field(min_length=1, max_length=4096)]
+    expression: Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION_CHARACTERS)]
     message: Prose | None = None
     """What to tell when it is false."""
 

@@ -1,125 +1,133 @@
 """From an object as the API server or a file gives it to what linking needs, or to everything wrong with it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 
 from controller.core.errors import MalformedPolicy, Problem
+from controller.core.exception import ExemptImage, PolicyException
 from controller.core.image import Digest
 from controller.core.match import Match
-from controller.core.patterns import Glob, ImageGlob, MalformedPattern
-from controller.core.policy import BrokenPolicy, Mode, PolicyName, Tags
-from controller.core.requirements import BuildRequirement, SourceRequirement
-from controller.core.slsa import SourceFrom
-from controller.core.source import SourceTemplate
+from controller.core.patterns import Glob, ImageGlob
+from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName, Tags
+from controller.core.slsa import SourceFrom, TrustedBuilder
 from controller.core.text import printable
+from controller.core.window import Window
 from controller.wire.policy.builder import BuilderSpec
-from controller.wire.policy.common import SignerEntry
+from controller.wire.policy.exception import ExceptionSpec
 from controller.wire.policy.kinds import KINDS, ObjectName, identify
+from controller.wire.policy.meaning import compile_conditions, resource_problems, template_problems
 from controller.wire.policy.nodes import instant
 from controller.wire.policy.policy import NamespacedPolicySpec, Require
-from controller.wire.policy.root import RootKey, RootSpec, Shown, Sigstore
+from controller.wire.policy.references import references
+from controller.wire.policy.requiring import Conditions, Context, compile_requirements, compile_summary
 from controller.wire.policy.scope import compile_match
 from controller.wire.policy.shape import join, shape_problems, size_problem
-from controller.wire.policy.unjudged import unjudged
-from controller.wire.policy.unlinked import (
-    BrokenObject,
-    BuilderReference,
-    InlineKey,
-    KeyReference,
-    KeySpec,
-    RequireSpec,
-    SignerReference,
-    SigstoreSpec,
-    UnlinkedBuilder,
-    UnlinkedPolicy,
-    UnlinkedRoot,
-    UnlinkedSignature,
-)
+from controller.wire.policy.signers import compile_signers
+from controller.wire.policy.unlinked import BrokenObject, UnlinkedBuilder, UnlinkedException, UnlinkedPolicy
 
 PROBLEMS = 100  # a status holds no more, and nobody mends more at once
 _TOP_LEVEL = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 Source = Mapping[str, object]
 
 
-def compile_policy(source: Source) -> UnlinkedPolicy | BrokenPolicy:
+def compile_policy(source: Source) -> UnlinkedPolicy:
     """Compile a ClusterSLSAPolicy or SLSAPolicy; a broken one guards what it could have matched.
 
     Guarantees that a policy without problems has every field judged. Does not look up what it names and does not
     parse PEM. Raises MalformedPolicy when there is no telling which policy this is.
     """
-    name = _identify(source, "ClusterSLSAPolicy", "SLSAPolicy")
-    spec, problems = _spec(name, source)
-    match = compile_match(name.namespace, spec, problems)
-    problems = tuple(sorted({*problems, *_template_problems(spec, match, problems)}))
+    name = identify_as(source, "ClusterSLSAPolicy", "SLSAPolicy")
+    spec, found = sound_spec(name, source)
+    conditions, of_conditions = compile_conditions(spec)
+    match = compile_match(name.namespace, spec, found)
+    # Nothing can be said of templates while the globs that they refer to are broken themselves.
+    unclear = any(problem.path.startswith("spec.match") for problem in found)
+    of_templates = () if unclear else template_problems(spec, match.images)
+    problems = tuple(sorted({*found, *of_conditions, *of_templates, *resource_problems(spec)}))
     policy_name = PolicyName(kind=name.kind, namespace=name.namespace, name=name.name)
     if problems:
-        return BrokenPolicy(name=policy_name, mode=_mode(spec), match=match, problems=problems[:PROBLEMS])
+        broken = BrokenPolicy(name=policy_name, mode=_mode(spec), match=match, problems=problems[:PROBLEMS])
+        return UnlinkedPolicy(policy=broken, references=references(spec))
+    return UnlinkedPolicy(policy=_policy(policy_name, spec, match, conditions), references=references(spec))
+
+
+def _policy(name: PolicyName, spec: Source, match: Match, conditions: Conditions) -> Policy:
     model: NamespacedPolicySpec = KINDS[name.kind].spec.model_validate(spec)  # type: ignore[assignment]
-    require = model.require or Require()
-    return UnlinkedPolicy(
-        name=policy_name,
+    require, context = model.require or Require(), Context(images=match.images, conditions=conditions)
+    alternatives = (
+        compile_requirements(one, join("spec.require.anyOf", index), context)
+        for index, one in enumerate(require.any_of or ())
+    )
+    return Policy(
+        name=name,
         mode=Mode(model.mode),
         match=match,
         tags=Tags(model.tags),
         deny=frozenset(map(Digest.parse, model.deny.digests if model.deny else ())),
-        build=_build(require, match.images),
-        builders=tuple(
-            BuilderReference(name=builder, path=f"spec.require.builders[{index}]")
-            for index, builder in enumerate(require.builders or ())
+        require=compile_requirements(require, "spec.require", context),
+        any_of=tuple(one for one in alternatives if one is not None),
+        accept_summaries=tuple(
+            compile_summary(entry, join("spec.acceptSummaries", index))
+            for index, entry in enumerate(model.accept_summaries or ())
         ),
-        signatures=_signatures(require),
     )
 
 
-def compile_builder(source: Source) -> UnlinkedBuilder | BrokenObject:
+def compile_builder(source: Source) -> UnlinkedBuilder:
     """Compile a TrustedBuilder. Does not look up the keys it names. Raises MalformedPolicy as above."""
-    name = _identify(source, "TrustedBuilder")
-    spec, problems = _spec(name, source)
+    name = identify_as(source, "TrustedBuilder")
+    spec, problems = sound_spec(name, source)
     if problems:
-        return BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
+        broken = BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
+        return UnlinkedBuilder(builder=broken, references=references(spec))
     model = BuilderSpec.model_validate(spec)
-    return UnlinkedBuilder(
+    builder = TrustedBuilder(
         name=name.name,
         max_level=model.max_level,
-        signers=_signers(model.signers, "spec.signers"),
-        builder_ids=tuple(map(Glob.compile, model.builder_ids or ())),
-        build_types=frozenset(model.build_types or ()),
+        signers=compile_signers(model.signers, "spec.signers"),
+        builder_ids=None if model.builder_ids is None else tuple(map(Glob.compile, model.builder_ids)),
         source_from=SourceFrom(model.source_from),
+        build_types=frozenset(model.build_types or ()),
+        minimum_version=None if model.minimum_version is None else _version(model.minimum_version),
+        runner_environments=frozenset(model.runner_environments or ()),
+        triggers=frozenset(model.triggers or ()),
+        records_dependencies=bool(model.records_dependencies),
+        revoked=tuple(_window(one.from_, one.until) for one in model.revoked or ()),
     )
+    return UnlinkedBuilder(builder=builder, references=references(spec))
 
 
-def compile_root(source: Source) -> UnlinkedRoot | BrokenObject:
-    """Compile a TrustRoot. Does not parse PEM or the trusted root. Raises MalformedPolicy as above."""
-    name = _identify(source, "TrustRoot")
-    spec, problems = _spec(name, source)
-    problems = (*problems, *_repeated_names(spec))
+def compile_exception(source: Source) -> UnlinkedException | BrokenObject:
+    """Compile a SLSAException. Does not look up the policies it names, nor how far it reaches. Raises as above."""
+    name = identify_as(source, "SLSAException")
+    spec, problems = sound_spec(name, source)
     if problems:
-        return BrokenObject(kind=name.kind, name=name.name, problems=tuple(sorted(problems))[:PROBLEMS])
-    model = RootSpec.model_validate(spec)
-    keys = (_key(key, f"spec.keys[{index}].pem") for index, key in enumerate(model.keys or ()))
-    return UnlinkedRoot(
+        return BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
+    model = ExceptionSpec.model_validate(spec)
+    named = [PolicyName(kind=one.kind, namespace=one.namespace or "", name=one.name) for one in model.policies]
+    exception = PolicyException(
         name=name.name,
-        keys=tuple(keys),
-        sigstore=_sigstore(model.sigstore) if model.sigstore else None,
-        require=_require(model.require) if model.require else RequireSpec(),
-        time_root=model.time_root,
+        policies=frozenset(named),
+        namespaces=tuple(map(Glob.compile, model.namespaces)),
+        images=tuple(map(_exempt, model.images)),
+        expires=_time(model.expires),
+        created=_created(source),
+        reason=model.reason,
+        ticket=model.ticket,
     )
+    paths = tuple(join("spec.policies", index) for index, _ in enumerate(named))
+    return UnlinkedException(exception=exception, named=tuple(zip(named, paths, strict=True)))
 
 
-def compile_exception(source: Source) -> BrokenObject:
-    """Everything wrong with a SLSAException; that this version honours none is among it. Raises as above."""
-    name = _identify(source, "SLSAException")
-    _, problems = _spec(name, source)
-    return BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
-
-
-def _identify(source: Source, *kinds: str) -> ObjectName:
+def identify_as(source: Source, *kinds: str) -> ObjectName:
+    """Which object of these kinds this is. Raises MalformedPolicy when that can't be told, or it is of another kind."""
     name = identify(source)
     if name.kind not in kinds:
         raise MalformedPolicy([Problem(path="kind", message=f"must be {' or '.join(kinds)}")])
     return name
 
 
-def _spec(name: ObjectName, source: Source) -> tuple[Source, tuple[Problem, ...]]:
+def sound_spec(name: ObjectName, source: Source) -> tuple[Source, tuple[Problem, ...]]:
     """The spec, an empty one where it is none, and what is wrong with it and around it."""
     around = [
         Problem(path=printable(str(field), limit=80), message="no such field: what is meant stands in spec")
@@ -131,7 +139,7 @@ def _spec(name: ObjectName, source: Source) -> tuple[Source, tuple[Problem, ...]
         return {}, (*around, Problem(path="spec", message="is required, and must be an object"))
     if too_large := size_problem(spec):
         return {"mode": spec.get("mode")}, (*around, too_large)
-    found = {*around, *shape_problems(KINDS[name.kind].spec, spec), *unjudged(name.kind, spec)}
+    found = {*around, *shape_problems(KINDS[name.kind].spec, spec)}
     return spec, tuple(sorted(found))
 
 
@@ -140,97 +148,28 @@ def _mode(spec: Source) -> Mode:
     return {"Warn": Mode.WARN, "Audit": Mode.AUDIT}.get(str(spec.get("mode")), Mode.ENFORCE)
 
 
-def _template_problems(spec: Source, match: Match, problems: tuple[Problem, ...]) -> Iterator[Problem]:
-    """Source templates against the globs they refer to; nothing can be said while those are broken themselves."""
-    if any(problem.path.startswith("spec.match") for problem in problems):
-        return
-    require = spec.get("require")
-    sources = require.get("sources") if isinstance(require, dict) else None
-    for index, source in enumerate(sources if isinstance(sources, list) else ()):
-        repositories = source.get("repositories") if isinstance(source, dict) else None
-        for number, text in enumerate(repositories if isinstance(repositories, list) else ()):
-            path = join("spec.require.sources", index, "repositories", number)
-            if message := _refusal(text, match.images):
-                yield Problem(path=path, message=message)
+def _version(text: str) -> tuple[int, int, int]:
+    major, minor, patch = map(int, text.split("."))
+    return major, minor, patch
 
 
-def _refusal(text: object, images: tuple[ImageGlob, ...]) -> str | None:
-    if not isinstance(text, str):
-        return None  # told as a matter of shape
-    try:
-        SourceTemplate.compile(text, images)
-    except MalformedPattern as error:
-        return str(error)
-    return None
+def _window(start: str, end: str | None) -> Window:
+    return Window(start=_time(start), end=None if end is None else _time(end))
 
 
-def _build(require: Require, images: tuple[ImageGlob, ...]) -> BuildRequirement | None:
-    if require.build_level is None and require.builders is None and require.sources is None:
-        return None
-    sources = tuple(
-        SourceRequirement(
-            repositories=tuple(SourceTemplate.compile(text, images) for text in source.repositories),
-            refs=tuple(map(Glob.compile, source.refs or ())),
-        )
-        for source in require.sources or ()
-    )
-    builders = None if require.builders is None else frozenset(require.builders)
-    return BuildRequirement(level=require.build_level, builders=builders, sources=sources)
+def _time(text: str) -> datetime:
+    time = instant(text)
+    if time is None:
+        raise AssertionError("the time was found to be sound")
+    return time
 
 
-def _signatures(require: Require) -> tuple[UnlinkedSignature, ...]:
-    return tuple(
-        UnlinkedSignature(
-            signers=_signers(entry.signers, f"spec.require.signatures[{index}].signers"),
-            threshold=entry.threshold,
-            match_repository=entry.repository == "Match",
-        )
-        for index, entry in enumerate(require.signatures or ())
-    )
+def _exempt(text: str) -> ExemptImage:
+    glob, at, digest = text.partition("@")
+    return ExemptImage(images=ImageGlob.compile(glob), digest=Digest.parse(digest) if at else None)
 
 
-def _signers(entries: list[SignerEntry], path: str) -> tuple[SignerReference, ...]:
-    return tuple(_signer(entry, f"{path}[{index}].publicKey") for index, entry in enumerate(entries))
-
-
-def _signer(entry: SignerEntry, path: str) -> SignerReference:
-    key = entry.public_key
-    if key is not None and key.pem is not None:
-        return InlineKey(pem=key.pem, path=f"{path}.pem")
-    if key is None or key.trust_root is None or key.name is None:
-        raise AssertionError(f"{path} was found to be sound")
-    return KeyReference(trust_root=key.trust_root, name=key.name, path=path)
-
-
-def _sigstore(sigstore: Sigstore) -> SigstoreSpec:
-    root = sigstore.trusted_root
-    if root is not None and root.inline is not None:
-        return SigstoreSpec(inline=root.inline, path="spec.sigstore.trustedRoot.inline")
-    if sigstore.public_good is None:
-        raise AssertionError("spec.sigstore was found to be sound")
-    return SigstoreSpec(inline=None, path="spec.sigstore.publicGood")
-
-
-def _require(shown: Shown) -> RequireSpec:
-    return RequireSpec(transparency_log=shown.transparency_log, signed_timestamp=shown.signed_timestamp, sct=shown.sct)
-
-
-def _key(key: RootKey, path: str) -> KeySpec:
-    return KeySpec(
-        name=key.name,
-        pem=key.pem,
-        path=path,
-        not_before=instant(key.not_before),
-        not_after=instant(key.not_after),
-        revoked_at=instant(key.revoked_at),
-    )
-
-
-def _repeated_names(spec: Source) -> Iterator[Problem]:
-    keys = spec.get("keys")
-    seen: set[str] = set()
-    for index, key in enumerate(keys if isinstance(keys, list) else ()):
-        name = key.get("name") if isinstance(key, dict) else None
-        if isinstance(name, str) and name in seen:
-            yield Problem(path=f"spec.keys[{index}].name", message="another key of this root has the same name")
-        seen.add(str(name))
+def _created(source: Source) -> datetime | None:
+    """When the API server first took the object; None outside of a cluster."""
+    metadata = source.get("metadata")
+    return instant(metadata.get("creationTimestamp")) if isinstance(metadata, Mapping) else None

@@ -1,19 +1,19 @@
 """Objects that compile by themselves, while what they name is still only a name.
 
-Linking (`controller.engine.linking`) looks the names up. Every reference carries the field path that a problem with
-it is told at.
+They are the types of `core` already, complete but for keys: in place of each stands an `UnlinkedKey`, which accepts
+nobody. Linking (`controller.engine.linking`) looks the names up. Every reference carries the field path that a
+problem with it is told at, and is there for broken objects, too, as far as they can be read.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controller.core.errors import Problem
-from controller.core.image import Digest
-from controller.core.match import Match
-from controller.core.patterns import Glob
-from controller.core.policy import Mode, PolicyName, Tags
-from controller.core.requirements import BuildRequirement
-from controller.core.slsa import SourceFrom
+from controller.core.evidence import VerifiedStatement
+from controller.core.exception import PolicyException
+from controller.core.matchers import KeyMatcher
+from controller.core.policy import BrokenPolicy, Policy, PolicyName
+from controller.core.slsa import TrustedBuilder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,12 @@ class InlineKey:
     path: str
 
 
-SignerReference = KeyReference | InlineKey
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateReference:
+    """A TrustRoot of a Sigstore instance, whose certificate authorities vouch for a signer."""
+
+    trust_root: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,39 +49,55 @@ class BuilderReference:
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnlinkedSignature:
-    """A signature requirement; see `controller.core.policy.SignatureRequirement`."""
+Reference = KeyReference | InlineKey | CertificateReference | BuilderReference
 
-    signers: tuple[SignerReference, ...]
-    threshold: int
-    match_repository: bool
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlinkedKey(KeyMatcher):
+    """Stands for the key of the reference at `path` until that is looked up, and accepts nobody."""
+
+    path: str
+
+    def accepts(self, statement: VerifiedStatement) -> bool:  # noqa: ARG002 (the base class's signature)
+        """Never: what was not looked up is nobody's key."""
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkedPolicy:
-    """A policy; see `controller.core.policy.Policy`. `build.builders` are the names in `builders`."""
+    """A policy, or a broken one, and everything that it names."""
 
-    name: PolicyName
-    mode: Mode
-    match: Match
-    tags: Tags
-    deny: frozenset[Digest]
-    build: BuildRequirement | None
-    builders: tuple[BuilderReference, ...]
-    signatures: tuple[UnlinkedSignature, ...]
+    policy: Policy | BrokenPolicy
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenObject:
+    """A builder, root or exception that does not compile. What names it is broken, too."""
+
+    kind: str
+    name: str
+    problems: tuple[Problem, ...]
+
+    def __post_init__(self) -> None:
+        if not self.problems:
+            raise ValueError("a broken object has problems")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkedBuilder:
-    """A builder; see `controller.core.slsa.TrustedBuilder`."""
+    """A builder, or a broken one, and everything that it names."""
 
-    name: str
-    max_level: int
-    signers: tuple[SignerReference, ...]
-    builder_ids: tuple[Glob, ...]
-    build_types: frozenset[str]
-    source_from: SourceFrom
+    builder: TrustedBuilder | BrokenObject
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlinkedException:
+    """An exception, and the policies that it names with their field paths."""
+
+    exception: PolicyException
+    named: tuple[tuple[PolicyName, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +113,21 @@ class KeySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SigstoreSpec:
-    """Where a Sigstore root's document is: `inline`, not parsed yet, or None for the public-good instance."""
+class ConfigMapKey:
+    """Where in Navicert's own namespace a document is. `refreshed`: Navicert itself keeps it up to date."""
 
-    inline: str | None
+    name: str
+    key: str
+    refreshed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigstoreSpec:
+    """Where a Sigstore root's document is: `inline`, not parsed yet, in a ConfigMap, or else the public-good one."""
+
     path: str
+    inline: str | None = None
+    config_map: ConfigMapKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,23 +141,14 @@ class RequireSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkedRoot:
-    """A TrustRoot of a Sigstore instance, or else of keys, whose times the root named `time_root` tells."""
+    """A TrustRoot of a Sigstore instance, or else of keys, whose times the root named `time_root` tells.
+
+    `stale_after` is how long after its last refresh a document that is refreshed is believed; None: for ever.
+    """
 
     name: str
     keys: tuple[KeySpec, ...] = ()
     sigstore: SigstoreSpec | None = None
     require: RequireSpec = RequireSpec()
     time_root: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenObject:
-    """A builder, root or exception that does not compile. What names it is broken, too."""
-
-    kind: str
-    name: str
-    problems: tuple[Problem, ...]
-
-    def __post_init__(self) -> None:
-        if not self.problems:
-            raise ValueError("a broken object has problems")
+    stale_after: timedelta | None = None

@@ -11,7 +11,7 @@ from controller.engine.linking import Snapshot
 from controller.engine.policies import PolicyStore
 from controller.trust.keys import parse_public_key
 from controller.wire.policy import KINDS
-from tests.support.objects import Document, builder, document, exception, named_key, new_pem, policy, root
+from tests.support.objects import Document, builder, document, named_key, new_pem, policy, root
 
 PEM, OTHER_PEM = new_pem(), new_pem()
 ACME = root("acme", {"name": "release", "pem": PEM}, {"name": "other", "pem": OTHER_PEM})
@@ -262,10 +262,6 @@ def test_removing_what_is_not_there_is_no_error() -> None:
     made = store()
     made.remove("TrustRoot", "", "a")
     assert snapshot(made).problems == {}
-
-
-def test_exceptions_are_told_to_be_without_effect() -> None:
-    assert set(snapshot(store(exception())).problems) == {"SLSAException/legacy"}
 
 
 def test_a_thousand_policies_are_compiled_and_linked() -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from controller.core.match import Match
-from controller.core.policy import BrokenPolicy, Mode
+from controller.core.policy import BrokenPolicy, Mode, Policy
 from controller.core.selector import Operator, Requirement
-from controller.wire.policy import UnlinkedPolicy, compile_policy
+from controller.wire.policy import compile_policy
 from tests.support import objects
 from tests.support.objects import Document, policy
 
@@ -13,15 +13,15 @@ BROKEN_ELSEWHERE: Document = {"require": {"buildLevel": 9}}
 
 
 def guarded(source: Document) -> BrokenPolicy:
-    compiled = compile_policy(source)
+    compiled = compile_policy(source).policy
     assert isinstance(compiled, BrokenPolicy)
     return compiled
 
 
 def test_a_policy_broken_elsewhere_keeps_its_scope() -> None:
     match = {"namespaces": objects.NAMESPACES, **objects.MATCH}
-    sound = compile_policy(policy(match=match))
-    assert isinstance(sound, UnlinkedPolicy)
+    sound = compile_policy(policy(match=match)).policy
+    assert isinstance(sound, Policy)
     assert guarded(policy(match=match, **BROKEN_ELSEWHERE)).match == sound.match
 
 
@@ -85,14 +85,14 @@ def test_a_broken_namespaced_policy_guards_its_namespace(match: object) -> None:
 
 @pytest.mark.case("POL-008")
 def test_a_namespaced_policy_is_bound_to_its_namespace() -> None:
-    compiled = compile_policy(policy(namespace="shop", match=objects.MATCH))
-    assert isinstance(compiled, UnlinkedPolicy)
+    compiled = compile_policy(policy(namespace="shop", match=objects.MATCH)).policy
+    assert isinstance(compiled, Policy)
     assert compiled.match.namespace == "shop"
 
 
 def test_labels_mean_what_they_mean_in_kubernetes() -> None:
-    compiled = compile_policy(policy(match={"namespaces": objects.NAMESPACES}))
-    assert isinstance(compiled, UnlinkedPolicy)
+    compiled = compile_policy(policy(match={"namespaces": objects.NAMESPACES})).policy
+    assert isinstance(compiled, Policy)
     assert compiled.match.namespace_selector is not None
     assert compiled.match.namespace_selector.requirements == (
         Requirement(key="tier", operator=Operator.IN, values=frozenset({"production"})),
