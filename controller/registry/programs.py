@@ -5,6 +5,11 @@ Protocol: docker/docker-credential-helpers; the server's name on standard input,
 
 import asyncio
 import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from controller.core.errors import MalformedDocument, RegistryDenied
@@ -69,21 +74,43 @@ class CredentialPrograms:
 
 
 async def _run(program: Path, question: bytes) -> tuple[int, bytes]:
-    """Status and output, of which no more is read than needed to see that it is too much. Leaves no process behind."""
-    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    child = await asyncio.create_subprocess_exec(program, "get", stdin=pipe, stdout=pipe, stderr=null, cwd="/")
-    if child.stdin is None or child.stdout is None:
-        raise OSError("no pipes")
+    """Status and output, of which no more is read than needed to see that it is too much. Leaves no process behind.
+
+    The pipes are our own: asyncio's can't be closed while what the program has written is too much to be read.
+    """
+    with _pipe() as (asking, asked), _pipe() as (answer, answering):
+        asked.write(question)
+        asked.close()
+        null = asyncio.subprocess.DEVNULL
+        child = await asyncio.create_subprocess_exec(
+            program, "get", stdin=asking, stdout=answering, stderr=null, cwd="/", start_new_session=True
+        )
+        answering.close()
+        try:
+            output = await _output(answer)
+            return (await child.wait() if len(output) <= MAX_ANSWER_BYTES else 1), output
+        finally:
+            if child.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)  # what it has started in turn, too
+                await child.wait()
+
+
+async def _output(answer: FileIO) -> bytes:
+    reader = asyncio.StreamReader()
+    connecting = asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), answer)
+    transport, _ = await connecting
     try:
-        child.stdin.write(question)
-        child.stdin.close()
         output = bytearray()
-        while len(output) <= MAX_ANSWER_BYTES and (piece := await child.stdout.read(MAX_ANSWER_BYTES)):
+        while len(output) <= MAX_ANSWER_BYTES and (piece := await reader.read(MAX_ANSWER_BYTES)):
             output += piece
-        if len(output) > MAX_ANSWER_BYTES:
-            return 1, bytes(output)
-        return await child.wait(), bytes(output)
+        return bytes(output)
     finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
+        transport.close()
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
+    readable, writable = os.pipe()
+    with FileIO(readable, "rb") as reading, FileIO(writable, "wb") as writing:
+        yield reading, writing

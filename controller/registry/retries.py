@@ -30,7 +30,7 @@ async def persist(
     last attempt raised.
     """
     loop = asyncio.get_running_loop()
-    series_end = loop.time() + SERIES_SECONDS
+    series_end, end = loop.time() + SERIES_SECONDS, math.inf if deadline is None else deadline
     outcome = await _attempted(attempt)
     for number in range(1, attempts):
         if isinstance(outcome, Answer) and outcome.status not in _PASSING:
@@ -39,8 +39,8 @@ async def persist(
         if told is None:
             pause, latest = random.uniform(0, FIRST_PAUSE * 2 ** (number - 1)), series_end
         else:
-            pause, latest = told + random.uniform(0, FIRST_PAUSE), math.inf if deadline else now + MAX_PAUSE
-        if now + pause >= min(latest, deadline or math.inf):
+            pause, latest = told + random.uniform(0, FIRST_PAUSE), now + MAX_PAUSE if deadline is None else end
+        if now + pause >= min(latest, end):
             break
         await asyncio.sleep(pause)
         outcome = await _attempted(attempt)
