@@ -169,7 +169,7 @@ async def test_a_token_that_is_about_to_end_is_not_used_again(site: Site) -> Non
 
 @pytest.mark.case("REG-007")
 async def test_a_fresh_token_that_is_refused_is_denied_without_another(site: Site) -> None:
-    site.registry.script = lambda seen: Reply(status=401, headers={"WWW-Authenticate": site.challenge})
+    site.registry.script = lambda _: Reply(status=401, headers={"WWW-Authenticate": site.challenge})
     client = await site.client(credentials=site.credentials(""))
     with pytest.raises(RegistryDenied):
         await client.manifest(site.repository, DIGEST)
@@ -198,7 +198,7 @@ async def test_a_fresh_token_that_is_refused_is_denied_without_another(site: Sit
 async def test_a_realm_that_grants_nothing_is_an_error(
     site: Site, reply: Reply, expected: type[Exception], asked: int | None
 ) -> None:
-    site.realm.script = lambda seen: reply
+    site.realm.script = lambda _: reply
     client = await site.client(credentials=site.credentials(""))
     with pytest.raises(expected) as caught:
         await client.manifest(site.repository, DIGEST)
@@ -248,7 +248,7 @@ async def test_a_registry_without_tls_sends_no_password_to_another_host(site: Si
 @pytest.mark.case("NET-009")
 @pytest.mark.case("REG-021")
 async def test_a_redirect_carries_no_token_and_its_challenge_is_not_answered(site: Site) -> None:
-    storage = ScriptedServer(lambda seen: Reply(status=401, headers={"WWW-Authenticate": site.challenge}))
+    storage = ScriptedServer(lambda _: Reply(status=401, headers={"WWW-Authenticate": site.challenge}))
     await site.stack.enter_async_context(storage.running(site.tls))
     redirect = Reply(status=307, headers={"Location": f"https://{storage.host}/x"})
     site.registry.script = lambda seen: redirect if seen.authorization else site.guarded(seen)
@@ -266,7 +266,7 @@ async def test_a_redirect_carries_no_token_and_its_challenge_is_not_answered(sit
     "place", ["{name}", "{name}:1", "localhost:{port}", "{name}:{port}/acme/other", "evil.{name}:{port}"]
 )
 async def test_credentials_of_another_host_port_or_path_are_not_shown(site: Site, place: str) -> None:
-    site.registry.script = lambda seen: Reply(status=401, headers={"WWW-Authenticate": "Basic"})
+    site.registry.script = lambda _: Reply(status=401, headers={"WWW-Authenticate": "Basic"})
     name, _, port = site.registry.host.partition(":")
     client = await site.client(credentials=site.credentials(place.format(name=name, port=port)))
     with pytest.raises(RegistryDenied):
@@ -298,11 +298,11 @@ async def test_of_two_credentials_for_a_host_that_of_the_path_is_shown(site: Sit
 
 @pytest.mark.case("NET-011")
 async def test_no_secret_shows_in_what_is_kept_or_raised(site: Site) -> None:
-    site.registry.script = lambda seen: Reply(status=401, headers={"WWW-Authenticate": site.challenge})
+    site.registry.script = lambda _: Reply(status=401, headers={"WWW-Authenticate": site.challenge})
     client = await site.client(credentials=site.credentials(""))
     with pytest.raises(RegistryDenied) as caught:
         await client.manifest(site.repository, DIGEST)
-    kept = client._connected.sessions._passes  # noqa: SLF001
+    kept = client._connected.sessions._passes
     shown = f"{caught.value!r} {kept!r} {client.scope(site.repository)}"
     assert not any(secret in shown for secret in ("hidden", "token1", BASIC))
 
@@ -312,7 +312,7 @@ async def test_what_is_remembered_is_bounded(site: Site, monkeypatch: pytest.Mon
     client = await site.client()
     for number in range(6):
         await client.manifest(Repository.parse(f"{site.registry.host}/acme/shop{number}"), DIGEST)
-    assert len(client._connected.sessions._passes) == 3  # noqa: SLF001
+    assert len(client._connected.sessions._passes) == 3
 
 
 async def test_connections_are_kept_and_say_who_asks(site: Site) -> None:
@@ -340,10 +340,10 @@ async def test_a_client_certificate_is_shown_to_its_registry_and_not_after_a_red
     authority = Authority("clients")
     certificate, key = authority.client("navicert").write(site.folder, "client")
     shown = {"cert": str(certificate), "key": str(key)}
-    script: Script = lambda seen: Reply(body=MANIFEST)  # noqa: E731
+    script: Script = lambda _: Reply(body=MANIFEST)  # noqa: E731
     guarded = ScriptedServer(script)
     await site.stack.enter_async_context(guarded.running(client_tls(site, authority)))
-    site.registry.script = lambda seen: Reply(status=307, headers={"Location": f"https://{guarded.host}/x"})
+    site.registry.script = lambda _: Reply(status=307, headers={"Location": f"https://{guarded.host}/x"})
     redirecting = {"host": site.registry.host, "caBundle": site.authority}
     entry = {"host": guarded.host, "caBundle": site.authority, "clientCertificate": shown}
     client = await site.client(entry, redirecting)
@@ -358,7 +358,7 @@ async def test_a_client_certificate_that_changed_is_shown_and_a_broken_one_is_no
 ) -> None:
     old, new = Authority("old"), Authority("new")
     certificate, key = old.client("navicert").write(site.folder, "client")
-    guarded = ScriptedServer(lambda seen: Reply(body=MANIFEST, headers={"Connection": "close"}))
+    guarded = ScriptedServer(lambda _: Reply(body=MANIFEST, headers={"Connection": "close"}))
     await site.stack.enter_async_context(guarded.running(client_tls(site, new)))
     shown = {"cert": str(certificate), "key": str(key)}
     client = await site.client({"host": guarded.host, "caBundle": site.authority, "clientCertificate": shown})

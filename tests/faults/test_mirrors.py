@@ -104,7 +104,7 @@ async def test_a_mirror_that_fails_lacks_or_lies_is_passed_over(
     scene: Scene, reply: Reply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoped, "MIRROR_SECONDS", 0.3)
-    scene.first.script = scene.second.script = lambda seen: reply
+    scene.first.script = scene.second.script = lambda _: reply
     client = await scene.client(scene.first, scene.second)
     fetched = await client.manifest(scene.repository, scene.image)
     assert fetched is not None
@@ -117,7 +117,7 @@ async def test_a_mirror_that_fails_lacks_or_lies_is_passed_over(
 
 @pytest.mark.case("REG-014")
 async def test_a_mirror_that_stalls_leaves_half_of_the_time_to_the_registry(scene: Scene) -> None:
-    scene.first.script = lambda seen: Reply(stall=True)
+    scene.first.script = lambda _: Reply(stall=True)
     client = await scene.client(scene.first)
     async with asyncio.timeout(2.0):
         assert await client.scoped(deadline=soon(2.0)).manifest(scene.repository, scene.image)
@@ -126,7 +126,7 @@ async def test_a_mirror_that_stalls_leaves_half_of_the_time_to_the_registry(scen
 @pytest.mark.case("REG-014")
 async def test_where_neither_mirror_nor_registry_answer_it_is_the_registrys_error(scene: Scene) -> None:
     for server in scene.servers:
-        server.script = lambda seen: Reply(status=503)
+        server.script = lambda _: Reply(status=503)
     client = await scene.client(scene.first)
     with pytest.raises(RegistryUnavailable, match=scene.origin.host):
         await client.manifest(scene.repository, scene.image)
@@ -140,18 +140,18 @@ async def test_a_tag_is_what_the_registry_says_and_a_mirrors_only_when_it_does_n
     stale = scene.shelf.pages["manifests/v1"]
     scene.shelf.tag(scene.shelf.put_manifest(scene.shelf.manifest_of([], number=2)), "v1")
     current = scene.shelf.pages["manifests/v1"]
-    scene.first.script = lambda seen: Reply(body=stale.content)
+    scene.first.script = lambda _: Reply(body=stale.content)
     fetched = await client.manifest(scene.repository, "v1")
     assert fetched is not None
     assert fetched.content == current.content
     assert not scene.first.seen
-    scene.origin.script = lambda seen: Reply(status=404)
+    scene.origin.script = lambda _: Reply(status=404)
     assert await client.manifest(scene.repository, "v1") is None
-    scene.origin.script = lambda seen: Reply(status=403)
+    scene.origin.script = lambda _: Reply(status=403)
     with pytest.raises(RegistryDenied):
         await client.manifest(scene.repository, "v1")
     assert not scene.first.seen
-    scene.origin.script = lambda seen: Reply(status=503)
+    scene.origin.script = lambda _: Reply(status=503)
     fetched = await client.manifest(scene.repository, "v1")
     assert fetched is not None
     assert fetched.content == stale.content
@@ -169,7 +169,7 @@ async def test_lists_of_referrers_are_the_registrys_and_a_mirrors_leave_it_unkno
     )
     client = await scene.client(scene.first, scene.second)
     if down:
-        scene.origin.script = lambda seen: Reply(status=503)
+        scene.origin.script = lambda _: Reply(status=503)
     pages = []
     try:
         async for page in client.referrers(scene.repository, scene.image):
@@ -205,13 +205,13 @@ async def test_evidence_that_a_mirror_lacks_is_found_at_the_registry(scene: Scen
 @pytest.mark.case("REG-006")
 @pytest.mark.parametrize("trouble", [Reply(status=503), Reply(status=429), Reply(status=0), Reply(body=b"x", cut=True)])
 async def test_a_trouble_that_passes_is_passed_over(scene: Scene, trouble: Reply) -> None:
-    scene.origin.script = lambda seen: trouble if len(scene.origin.seen) == 1 else scene.shelved(seen)
+    scene.origin.script = lambda _: trouble if len(scene.origin.seen) == 1 else scene.shelved(seen)
     client = await scene.client()
     assert await client.manifest(scene.repository, scene.image)
 
 
 async def test_the_series_of_a_registry_that_is_down_is_under_two_seconds(scene: Scene) -> None:
-    scene.origin.script = lambda seen: Reply(status=503)
+    scene.origin.script = lambda _: Reply(status=503)
     client = await scene.client()
     started = soon(0)
     with pytest.raises(RegistryUnavailable, match="503"):
@@ -280,8 +280,8 @@ async def test_names_without_number_for_one_address_have_the_requests_of_one(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "REQUESTS_PER_ADDRESS", 3)
-    monkeypatch.setattr(resolving, "_ask_system", lambda host: ("127.0.0.1",))
-    scene.origin.script = lambda seen: Reply(stall=True)
+    monkeypatch.setattr(resolving, "_ask_system", lambda _: ("127.0.0.1",))
+    scene.origin.script = lambda _: Reply(stall=True)
     port = scene.origin.host.partition(":")[2]
     names = [f"n{number}.example:{port}" for number in range(12)]
     registries = parse_registries([{"host": name, "plainHTTP": True} for name in names])

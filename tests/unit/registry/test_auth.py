@@ -208,7 +208,11 @@ def test_a_registry_without_tls_names_no_realm_but_itself(realm: str, *, allowed
         token_request(PASSWORD, f'Bearer realm="{realm}"', url)
 
 
-@pytest.mark.parametrize("challenge", ['Bearer realm="a', "Bearer realm=a, realm=b", "=", f'Bearer realm="https://a.example/",service="{"s" * 1025}"'])  # fmt: skip
+@pytest.mark.parametrize(
+    "challenge",
+    ['Bearer realm="a', "Bearer realm=a, realm=b", "=", f'Bearer realm="https://a.example/",service="{"s" * 1025}"'],
+    ids=["open", "twice", "no scheme", "long service"],
+)
 def test_a_challenge_that_can_not_be_read_is_refused(challenge: str) -> None:
     started = dance(PASSWORD)
     next(started)
@@ -253,5 +257,6 @@ def test_a_realm_that_grants_nothing(credential: Credential, given: Answer, expe
 
 @pytest.mark.case("NET-011")
 def test_no_step_shows_a_secret() -> None:
-    steps = [token_request(PASSWORD), token_request(IDENTITY), Send(shown=TOKEN), Access(url=URL_READ, path="a", credential=PASSWORD)]  # fmt: skip
+    access = Access(url=URL_READ, path="a", credential=PASSWORD)
+    steps = [token_request(PASSWORD), token_request(IDENTITY), Send(shown=TOKEN), access]
     assert not any(secret in repr(steps) for secret in ("hidden", "refresh_token", BASIC, "Bearer one"))

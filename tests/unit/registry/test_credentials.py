@@ -74,7 +74,7 @@ async def test_files_that_change_are_read_again(tmp_path: Path, monkeypatch: pyt
     provider = read(tmp_path)
     before = provider.scope(SHOP)
     write(tmp_path / "new.json", "renewed")
-    os.replace(tmp_path / "new.json", tmp_path / "a.json")
+    (tmp_path / "new.json").replace(tmp_path / "a.json")
     assert await user_of(provider) == "renewed"
     assert provider.scope(SHOP) != before
     (tmp_path / "a.json").unlink()

@@ -39,7 +39,7 @@ class System:
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     made = System()
-    monkeypatch.setattr(module.socket, "getaddrinfo", made)
+    monkeypatch.setattr("socket.getaddrinfo", made)
     yield made
     made.release.set()
 
