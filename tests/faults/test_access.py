@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from controller import __version__
-from controller.core.errors import RegistryDenied, RegistryUnavailable
+from controller.core.errors import MalformedDocument, RegistryDenied, RegistryUnavailable
 from controller.core.image import Digest, Repository
 from controller.registry import sessions
 from controller.registry.client import RegistryClient
@@ -333,9 +333,6 @@ def client_tls(site: Site, authority: Authority) -> ssl.SSLContext:
     return wanting
 
 
-Entry = Callable[[str], dict[str, Any]]
-
-
 async def test_a_client_certificate_is_shown_to_its_registry_and_not_after_a_redirect(site: Site) -> None:
     authority = Authority("clients")
     certificate, key = authority.client("navicert").write(site.folder, "client")
@@ -372,3 +369,13 @@ async def test_a_client_certificate_that_changed_is_shown_and_a_broken_one_is_no
     assert [record.message for record in caplog.records if record.name == "controller.registry.tls"] == [
         "client certificate not reloaded"
     ]
+
+
+@pytest.mark.parametrize("field", ["caBundle", "clientCertificate"])
+async def test_certificates_that_can_not_be_used_are_told_at_the_start(site: Site, field: str) -> None:
+    (site.folder / "broken").write_text("broken")
+    pair = {"cert": str(site.folder / "server.crt"), "key": str(site.folder / "broken")}
+    bundle = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+    entry = {"host": "a.example", field: bundle if field == "caBundle" else pair}
+    with pytest.raises(MalformedDocument, match=f"a.example.{field}"):
+        await site.client(entry)

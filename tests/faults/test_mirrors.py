@@ -164,7 +164,7 @@ async def test_lists_of_referrers_are_the_registrys_and_a_mirrors_leave_it_unkno
 ) -> None:
     scene.shelf.list_referrers(scene.shelf.image)
     empty = Shelf.index_of()
-    scene.first.script = lambda seen: (
+    scene.first.script = lambda _: (
         Reply(body=empty, headers={"Content-Type": INDEX_TYPE}) if down else Reply(status=404)
     )
     client = await scene.client(scene.first, scene.second)
@@ -205,7 +205,7 @@ async def test_evidence_that_a_mirror_lacks_is_found_at_the_registry(scene: Scen
 @pytest.mark.case("REG-006")
 @pytest.mark.parametrize("trouble", [Reply(status=503), Reply(status=429), Reply(status=0), Reply(body=b"x", cut=True)])
 async def test_a_trouble_that_passes_is_passed_over(scene: Scene, trouble: Reply) -> None:
-    scene.origin.script = lambda _: trouble if len(scene.origin.seen) == 1 else scene.shelved(seen)
+    scene.origin.script = lambda seen: trouble if len(scene.origin.seen) == 1 else scene.shelved(seen)
     client = await scene.client()
     assert await client.manifest(scene.repository, scene.image)
 

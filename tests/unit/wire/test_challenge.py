@@ -18,7 +18,7 @@ NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
         ("", []),
         ("Basic", [("basic", {})]),
         ('Basic realm="a, b"', [("basic", {"realm": "a, b"})]),
-        ('BEARER Realm="https://a.example/t",service=a', [("bearer", {"realm": "https://a.example/t", "service": "a"})]),
+        ('BEARER Realm="https://a.example",service=a', [("bearer", {"realm": "https://a.example", "service": "a"})]),
         ('Bearer realm="a\\"b", scope = "x"', [("bearer", {"realm": 'a"b', "scope": "x"})]),
         ('Negotiate, Basic realm="x"', [("negotiate", {}), ("basic", {"realm": "x"})]),
         ('Basic realm="x", Bearer a="y",b="z"', [("basic", {"realm": "x"}), ("bearer", {"a": "y", "b": "z"})]),
