@@ -40,7 +40,8 @@ class Settings:
     """Everything `navicert serve` can be told.
 
     With `policies` nothing is read from a cluster; else the API server is that of `kubeconfig`, or of the pod's own
-    cluster. Without `registries` every registry is reached over TLS and anonymously.
+    cluster. Without `registries` every registry is reached over TLS, without `credentials` anonymously; programs that
+    the credentials name are run from `credential_programs` only.
     """
 
     tls_cert: Path
@@ -51,6 +52,8 @@ class Settings:
     kubeconfig: Path | None
     uncovered: Uncovered
     registries: Path | None
+    credentials: Path | None
+    credential_programs: Path | None
     log_level: str
 
     def __post_init__(self) -> None:

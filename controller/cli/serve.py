@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,16 +18,20 @@ import uvloop
 
 from controller import __version__
 from controller.cli.files import read_policies, read_registries
+from controller.core.evidence import Evidence
 from controller.core.policy import Uncovered
 from controller.engine.announcing import Announcer
 from controller.engine.evidence import Gatherer
+from controller.engine.gathering import GatherRequest
 from controller.engine.hosts import named_hosts
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import PolicyStore
 from controller.kube.client import ApiClient, Object, Resource
 from controller.kube.connection import Connection, from_kubeconfig, in_cluster
 from controller.kube.reflector import Callbacks, Reflector
-from controller.registry.client import RegistryClient
+from controller.registry.client import NO_CREDENTIALS, RegistryClient
+from controller.registry.credentials import Credentials, FileCredentials
+from controller.registry.programs import CredentialPrograms
 from controller.settings import Address, Settings
 from controller.telemetry import Metrics, configure_logging
 from controller.webhook.app import admission_app, status_app
@@ -44,6 +48,7 @@ NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PATH = click.Path(exists=True, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -75,6 +80,12 @@ _PATH = click.Path(exists=True, path_type=Path)
     help="What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
 )
 @click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
+@click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
+@click.option(
+    "--credential-programs",
+    type=_FOLDER,
+    help="The folder of the docker-credential-* programs that --credentials may name.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -105,15 +116,16 @@ class _Known:
 async def _serve(settings: Settings) -> None:
     tls = load_certificate(settings.tls_cert, settings.tls_key)
     registries = read_registries(settings.registries) if settings.registries else Registries()
+    credentials = _credentials(settings)
     admission, status = bind(settings.listen), bind(settings.status_listen)
     metrics = Metrics.create()
     async with AsyncExitStack() as stack:
         known = await stack.enter_async_context(_known(settings, metrics))
         executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
-        client = RegistryClient(registries, named_hosts=partial(_hosts, known.store))
+        client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
         judge = Judge(
             snapshot=known.store.current,
-            gather=Gatherer(registry=await stack.enter_async_context(client), executor=executor),
+            gather=partial(_gather, await stack.enter_async_context(client), executor),
             namespace_labels=known.namespaces.labels,
             uncovered=settings.uncovered,
             now=lambda: datetime.now(UTC),
@@ -126,6 +138,18 @@ async def _serve(settings: Settings) -> None:
             Listener(serves="admission", app=review, bound=admission, tls=tls),
             Listener(serves="status", app=status_app(ready=known.ready, metrics=metrics), bound=status, tls=None),
         )
+
+
+def _credentials(settings: Settings) -> Credentials:
+    if settings.credentials is None:
+        return NO_CREDENTIALS
+    return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
+
+
+async def _gather(client: RegistryClient, executor: Executor, request: GatherRequest) -> Evidence:
+    """With the deadline told to the client, so that it sleeps beyond none (REG-009)."""
+    registry = client.scoped(deadline=request.deadline)
+    return await Gatherer(registry=registry, executor=executor)(request)
 
 
 def _hosts(store: PolicyStore) -> frozenset[str]:

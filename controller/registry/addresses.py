@@ -7,6 +7,7 @@ returns is what is connected to (NET-007).
 import ipaddress
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -15,7 +16,7 @@ from yarl import URL
 from controller.core.errors import RegistryDenied
 from controller.core.image import DEFAULT_HOST, normalise_host
 from controller.core.text import printable
-from controller.wire.registries import Registries
+from controller.wire.registries import Network, Registries
 
 DOCKER_HUB = "registry-1.docker.io"  # serves the images that are named docker.io
 
@@ -62,33 +63,51 @@ def _embedded(address: _Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-Allowance = Callable[[str], Reach]
-"""The nearest reach at which a host (`host` or `host:port`, as in a URL) may be."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """At which addresses a host may be: from `reach` on; of those that are not public, only in `ranges` if given."""
+
+    reach: Reach
+    ranges: tuple[Network, ...] | None = None
+
+    def admits(self, address: _Address) -> bool:
+        """Whether the host may be there. An IPv4 address inside an IPv6 one is judged as itself."""
+        reach = reach_of(address)
+        if reach is Reach.PUBLIC or self.ranges is None:
+            return reach >= self.reach
+        judged = _embedded(address) or address
+        return reach >= self.reach and any(judged in network for network in self.ranges)
+
+
+AllowanceOf = Callable[[str], Allowance]
+"""Where a host (`host` or `host:port`, as in a URL) may be."""
 
 NamedHosts = Callable[[], frozenset[str]]
 """The hosts that ClusterSLSAPolicies name literally, normalised, as of now."""
 
 
 class Allowances:
-    """How near a host may be: anywhere when it is configured, and at a private address when a ClusterSLSAPolicy names
-    it literally. A tenant's policy and a redirect give nothing (NET-008)."""
+    """How near a host may be: where the setting says when it is configured, and at a private address when a
+    ClusterSLSAPolicy names it literally. A tenant's policy, a redirect and a token realm give nothing (NET-008)."""
 
     def __init__(self, registries: Registries, named_hosts: NamedHosts) -> None:
         self._registries = registries
         self._named_hosts = named_hosts
 
-    def of_registry(self, authority: str) -> Reach:
+    def of_registry(self, authority: str) -> Allowance:
         """For a host that an image reference names."""
-        least = self.of_redirect(authority)
-        named = least is Reach.PUBLIC and _registry_host(authority) in self._named_hosts()
-        return Reach.PRIVATE if named else least
+        least = self.of_referral(authority)
+        named = least.reach is Reach.PUBLIC and _registry_host(authority) in self._named_hosts()
+        return Allowance(reach=Reach.PRIVATE) if named else least
 
-    def of_redirect(self, authority: str) -> Reach:
-        """For a host that a registry sends us to."""
+    def of_referral(self, authority: str) -> Allowance:
+        """For a host that a registry sends us to: a redirect, or a token realm."""
         host = _registry_host(authority)
         # A connection to http shows the port that image references may leave out.
-        configured = self._registries.configured(host) or self._registries.plain_http(host.removesuffix(":80"))
-        return Reach.LOCAL if configured else Reach.PUBLIC
+        host = host.removesuffix(":80") if self._registries.plain_http(host.removesuffix(":80")) else host
+        if not self._registries.configured(host):
+            return Allowance(reach=Reach.PUBLIC)
+        return Allowance(reach=Reach.LOCAL, ranges=self._registries.private_addresses(host))
 
 
 def _registry_host(authority: str) -> str:
@@ -96,7 +115,7 @@ def _registry_host(authority: str) -> str:
     return DEFAULT_HOST if host == DOCKER_HUB else host
 
 
-def refuse_address(url: URL, allowed: Allowance) -> None:
+def refuse_address(url: URL, allowed: AllowanceOf) -> None:
     """Raise RegistryDenied if the host of `url` is itself an address that is not allowed, in whatever spelling.
 
     Says nothing about names: the resolver does.
@@ -108,17 +127,17 @@ def refuse_address(url: URL, allowed: Allowance) -> None:
         address = ipaddress.ip_address(host)
     except ValueError:  # 127.1, 2130706433: the system would know what to do with them
         raise RegistryDenied(f"{printable(host, limit=80)} is not an address in its usual form") from None
-    if reach_of(address) < allowed(url.authority):
+    if not allowed(url.authority).admits(address):
         raise RegistryDenied(_refusal(url.authority))
 
 
 class GuardedResolver(AbstractResolver):
     """Resolves names to those of their addresses that are allowed; RegistryDenied when none is left.
 
-    Does not cache: every new connection is judged by the addresses it goes to.
+    Every new connection is judged by the addresses it goes to, whatever `inner` remembers.
     """
 
-    def __init__(self, inner: AbstractResolver, allowed: Allowance) -> None:
+    def __init__(self, inner: AbstractResolver, allowed: AllowanceOf) -> None:
         self._inner = inner
         self._allowed = allowed
 
@@ -126,16 +145,15 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """As the interface says; raises OSError for a name that does not resolve."""
-        least = self._allowed(f"{host}:{port}")
+        allowance = self._allowed(f"{host}:{port}")
         found = await self._inner.resolve(host, port, family)
-        kept = [result for result in found if reach_of(_parse(result["host"])) >= least]
+        kept = [result for result in found if allowance.admits(_parse(result["host"]))]
         if found and not kept:
             raise RegistryDenied(_refusal(host))
         return kept
 
     async def close(self) -> None:
-        """As the interface says."""
-        await self._inner.close()
+        """Nothing: what is inside is shared."""
 
 
 def _parse(text: str) -> _Address:

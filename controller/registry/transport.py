@@ -1,49 +1,80 @@
-"""HTTP to registries, and to where they redirect: the one place that opens connections for them.
+"""HTTP to registries, and to where they send us: the one place that opens connections for them.
 
-Two pools that share nothing: registries, and elsewhere. What a redirect leads to can therefore never ride on a
-connection, an allowance or, later, a credential that belongs to a registry.
+Two pools that share nothing but the resolver: registries, and elsewhere. What a redirect or a token realm leads to can
+therefore never ride on a connection, an allowance or a client certificate that belongs to a registry.
 """
 
 import asyncio
-import hashlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
-import aiohttp
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from controller.core.errors import NavicertError, RegistryDenied, RegistryUnavailable
-from controller.core.image import DEFAULT_HOST, Digest
+from controller import __version__
+from controller.core.errors import RegistryDenied, RegistryUnavailable
+from controller.core.image import DEFAULT_HOST, normalise_host
 from controller.core.text import printable
 from controller.registry.addresses import (
     DOCKER_HUB,
-    Allowance,
+    AllowanceOf,
     Allowances,
     GuardedResolver,
     NamedHosts,
     refuse_address,
 )
+from controller.registry.answers import Answer, border, host_of, read_answer, same_origin
+from controller.registry.limits import Rates, Turns
+from controller.registry.resolver import SystemResolver
+from controller.registry.retries import ATTEMPTS
+from controller.registry.tls import TlsContexts
 from controller.wire.registries import Registries
 
 MAX_REDIRECTS = 3
 CONNECTIONS = 256  # of one pool
 REQUESTS_PER_HOST = 32  # at all its ports together: one slow registry must not use up the pool
+REQUESTS_PER_ADDRESS = 64  # whatever the names: some registries share an address, and names cost nothing
 # Seconds. The review's deadline is shorter than `total`; these tell a stalled registry from a slow one.
 TIMEOUT = ClientTimeout(total=60.0, connect=5.0, sock_connect=3.0, sock_read=4.0)
-HEADERS = {"User-Agent": "navicert", "Accept-Encoding": "identity"}
+HEADERS = {"User-Agent": f"navicert/{__version__}", "Accept-Encoding": "identity"}
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class Transport:
-    """GET requests under Navicert's rules for addresses, redirects and plain HTTP. An async context manager.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One exchange: a GET, or a POST of `form`. At most `limit` bytes of its answer are read.
 
-    Enter it inside the running loop. It sends no credentials and keeps no cookies, and heeds no proxy variables.
+    `authorization` goes to this URL's host and nowhere else. `deadline` is in seconds of the running loop's clock, and
+    `attempts` how often whoever retries may try; one exchange heeds neither.
+    """
+
+    url: URL
+    accept: str
+    limit: int
+    authorization: str | None = field(default=None, repr=False)
+    form: bytes | None = field(default=None, repr=False)
+    deadline: float | None = None
+    attempts: int = ATTEMPTS
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is sent besides what every request carries."""
+        secret = {"Authorization": self.authorization} if self.authorization else {}
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if self.form is not None else {}
+        return {"Accept": self.accept} | secret | form
+
+
+class Transport:
+    """Requests under Navicert's rules for addresses, redirects and plain HTTP. An async context manager.
+
+    Enter it inside the running loop; entering raises MalformedDocument for certificates of the setting that can't be
+    used. It keeps no cookies, heeds no proxy variables, tries nothing twice and answers no challenge.
     """
 
     def __init__(self, registries: Registries, named_hosts: NamedHosts) -> None:
@@ -51,15 +82,17 @@ class Transport:
         self._allowances = Allowances(registries, named_hosts)
 
     async def __aenter__(self) -> Self:
-        tls = ssl.create_default_context()
-        self._registries = _Pool(self._allowances.of_registry, tls)
-        self._elsewhere = _Pool(self._allowances.of_redirect, tls)
+        tls = TlsContexts(self._configured)
+        self._rates = Rates(self._configured)
+        self._resolver = SystemResolver()
+        self._registries = _Pool(self._allowances.of_registry, tls.of_registry, self._resolver)
+        self._elsewhere = _Pool(self._allowances.of_referral, tls.of_referral, self._resolver)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(self._registries.close(), self._elsewhere.close())
+        await asyncio.gather(self._registries.close(), self._elsewhere.close(), self._resolver.close())
 
     def url(self, host: str, path: str) -> URL:
         """The address of `path` at the registry that images call `host`. HTTPS unless configured (REG-015)."""
@@ -69,40 +102,47 @@ class Transport:
         except ValueError as error:
             raise RegistryUnavailable(f"{printable(host)} is no host to connect to") from error
 
-    @asynccontextmanager
-    async def get(self, url: URL, *, accept: str) -> AsyncIterator[ClientResponse]:
-        """The answer to a GET, redirects followed: at most three, each to https, at an address that anybody may be
-        sent to (NET-003 to NET-005). Waits its turn where REQUESTS_PER_HOST are under way; the caller bounds that.
+    async def get(self, request: Request) -> Answer:
+        """The answer of a registry, redirects followed without its credentials: at most three, each to https, at an
+        address that anybody may be sent to (NET-003 to NET-005). Waits its turn, which the caller bounds.
 
-        The body is read inside, by `read`; every error of the connection becomes RegistryUnavailable, refused
-        addresses and redirects RegistryDenied. Never inflates: an encoded body is refused (PARSE-008).
+        Every error of the connection becomes RegistryUnavailable, refused addresses and redirects RegistryDenied;
+        LimitExceeded where the host's rate leaves no request before the deadline.
         """
-        with _border(url):
-            pool, here = self._registries, url
-            for _ in range(MAX_REDIRECTS + 1):
-                async with pool.get(here, accept) as response:
+        with border(request.url):
+            await self._rates.wait(_image_host(request.url), deadline=request.deadline)
+            pool, here, headers = self._registries, request.url, request.headers
+            for number in range(MAX_REDIRECTS + 1):
+                async with pool.exchange(here, headers) as response:
                     if response.status not in _REDIRECTS:
-                        if response.ok:
-                            _refuse_encoding(response)
-                        yield response
-                        return
+                        return await read_answer(response, limit=request.limit, redirected=number > 0)
                     here = _target(here, response)
-                pool = self._elsewhere
-            raise RegistryUnavailable(f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
+                pool, headers = self._elsewhere, {"Accept": request.accept}
+            raise RegistryUnavailable(f"{host_of(request.url)} redirects more than {MAX_REDIRECTS} times")
+
+    async def ask_realm(self, request: Request, *, of: URL) -> Answer:
+        """The answer of a token realm that the registry at `of` named. Follows no redirect; raises as `get`.
+
+        A realm at the registry's own origin is the registry; any other may be where a redirect may lead (NET-001).
+        """
+        with border(request.url):
+            pool = self._registries if same_origin(request.url, of) else self._elsewhere
+            async with pool.exchange(request.url, request.headers, request.form) as response:
+                return await read_answer(response, limit=request.limit, redirected=False)
 
 
 class _Pool:
     """Connections that share an allowance, and nothing with another pool."""
 
-    def __init__(self, allowed: Allowance, tls: ssl.SSLContext) -> None:
-        self._allowed = allowed
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+    def __init__(self, allowed: AllowanceOf, tls: Callable[[str], ssl.SSLContext], resolver: AbstractResolver) -> None:
+        self._allowed, self._tls = allowed, tls
+        self._resolver = GuardedResolver(resolver, allowed)
+        self._turns, self._turns_at = Turns(REQUESTS_PER_HOST), Turns(REQUESTS_PER_ADDRESS)
         connector = TCPConnector(
             limit=CONNECTIONS,
             limit_per_host=0,  # it would count every port of a host by itself
-            resolver=GuardedResolver(ThreadedResolver(), allowed),
-            use_dns_cache=False,
-            ssl=tls,
+            resolver=self._resolver,
+            use_dns_cache=False,  # ours is: names that stall must not hold up others
         )
         self._session = ClientSession(
             connector=connector,
@@ -117,63 +157,43 @@ class _Pool:
         await self._session.close()
 
     @asynccontextmanager
-    async def get(self, url: URL, accept: str) -> AsyncIterator[ClientResponse]:
-        """The answer as it comes, a redirect too. The host's turn is over when the context is left."""
+    async def exchange(
+        self, url: URL, headers: dict[str, str], form: bytes | None = None
+    ) -> AsyncIterator[ClientResponse]:
+        """The answer as it comes, a redirect too. The turn at the host, and at each of its addresses, so that names
+        without number for one address have no more (NET-010), is over when the context is left."""
         refuse_address(url, self._allowed)
-        turn = self._turns.setdefault((url.host or "").rstrip("."), asyncio.Semaphore(REQUESTS_PER_HOST))
-        async with turn, self._session.get(url, headers={"Accept": accept}, allow_redirects=False) as response:
-            yield response
+        method = "GET" if form is None else "POST"
+        tls = self._tls(_image_host(url))
+        async with self._turns.of([(url.host or "").rstrip(".")]), self._turns_at.of(await self._addresses(url)):
+            asked = self._session.request(method, url, headers=headers, data=form, allow_redirects=False, ssl=tls)
+            async with asked as response:
+                yield response
+
+    async def _addresses(self, url: URL) -> list[str]:
+        if _is_address(url):
+            return [url.host or ""]
+        found = await self._resolver.resolve(url.host or "", url.port or 0)
+        return [result["host"] for result in found]
 
 
-async def read(response: ClientResponse, *, limit: int) -> tuple[bytes, Digest] | None:
-    """The body with its digest, hashed piece by piece; None when it has more than `limit` bytes: no more is read."""
-    content, sha256 = bytearray(), hashlib.sha256()
-    if response.content_length is not None and response.content_length > limit:
-        response.close()
-        return None
-    async for piece in response.content.iter_any():
-        sha256.update(piece)
-        content += piece
-        if len(content) > limit:
-            response.close()
-            return None
-    return bytes(content), Digest(sha256.hexdigest())
+def _is_address(url: URL) -> bool:
+    """Whether no name stands in the URL; `refuse_address` lets addresses in their usual form pass, and no others."""
+    host = url.host or ""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
-def _host(url: URL) -> str:
-    return printable(url.authority, limit=120)
+def _image_host(url: URL) -> str:
+    """How images call the host of a URL of ours."""
+    host = normalise_host(url.authority)
+    return DEFAULT_HOST if host == DOCKER_HUB else host
 
 
 def _target(here: URL, response: ClientResponse) -> URL:
     location = response.headers.get("Location")
     if not location:
-        raise RegistryUnavailable(f"{_host(here)} redirects nowhere")
+        raise RegistryUnavailable(f"{host_of(here)} redirects nowhere")
     target = here.join(URL(location))
     if target.scheme != "https" or not target.host or "@" in target.authority:
-        raise RegistryDenied(f"{_host(here)} redirects to something other than an https address")
+        raise RegistryDenied(f"{host_of(here)} redirects to something other than an https address")
     return target.with_fragment(None)
-
-
-def _refuse_encoding(response: ClientResponse) -> None:
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise RegistryUnavailable(f"{_host(response.url)} answers with an encoding that was not asked for")
-
-
-@contextmanager
-def _border(url: URL) -> Iterator[None]:
-    """No exception of the HTTP library leaves it. Messages name the host only: libraries quote what others wrote."""
-    try:
-        yield
-    except NavicertError:
-        raise
-    except TimeoutError as error:
-        raise RegistryUnavailable(f"{_host(url)} does not answer in time") from error
-    except aiohttp.ClientConnectorDNSError as error:
-        raise RegistryUnavailable(f"{_host(url)} can't be resolved") from error
-    except aiohttp.ClientSSLError as error:
-        raise RegistryUnavailable(f"no trusted TLS connection with {_host(url)}") from error
-    except aiohttp.ClientConnectorError as error:
-        raise RegistryUnavailable(f"{_host(url)} can't be connected to") from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise RegistryUnavailable(f"{_host(url)} broke off or answered no HTTP") from error

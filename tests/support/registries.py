@@ -73,13 +73,25 @@ class Pushed:
 
 
 class Registry:
-    """A registry server on 127.0.0.1, plain HTTP unless it is given an identity. What it holds ends with it."""
+    """A registry server on 127.0.0.1, plain HTTP unless it is given an identity. What it holds ends with it.
 
-    def __init__(self, kind: Kind, folder: Path, identity: Identity | None = None) -> None:
+    `auth` is that part of distribution's configuration; `authorization` then is what pushing the fixtures shows.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        folder: Path,
+        identity: Identity | None = None,
+        *,
+        auth: Mapping[str, Any] | None = None,
+        authorization: str | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         program = binary(kind.value)
         tls = identity.write(folder, "registry") if identity else None
-        arguments = _arguments(kind, folder, tls)
+        self._headers = {"Accept": ACCEPT} | ({"Authorization": authorization} if authorization else {})
+        arguments = _arguments(kind, folder, tls, auth)
         self._process = Process([program, *arguments], log=folder / "registry.log")
         self._process.wait_ready(lambda: BOUND[kind.value].search(self._process.output()) is not None)
         bound = BOUND[kind.value].search(self._process.output())
@@ -91,7 +103,7 @@ class Registry:
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Response:
         """Sends one request and returns the answer, whatever its status; content_type="…" sets that header."""
-        names = {"Accept": ACCEPT} | {name.replace("_", "-"): value for name, value in headers.items()}
+        names = self._headers | {name.replace("_", "-"): value for name, value in headers.items()}
         url = path if "://" in path else f"{self.url}{path}"
         request = urllib.request.Request(url, data=body, method=method, headers=names)
         try:
@@ -220,13 +232,16 @@ def sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _arguments(kind: Kind, folder: Path, tls: tuple[Path, Path] | None) -> list[str | Path]:
+def _arguments(
+    kind: Kind, folder: Path, tls: tuple[Path, Path] | None, auth: Mapping[str, Any] | None
+) -> list[str | Path]:
     if kind is Kind.REFERRERS:
         return ["--tls-cert", tls[0], "--tls-key", tls[1]] if tls else []
     http: dict[str, Any] = {"addr": "127.0.0.1:0"}
     if tls:
         http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
     settings = {"version": 0.1, "log": {"level": "info"}, "storage": {"inmemory": {}}, "http": http}
+    settings |= {"auth": dict(auth)} if auth else {}
     path = folder / "registry.json"
     path.write_text(json.dumps(settings))
     return ["serve", path]

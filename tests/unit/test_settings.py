@@ -53,6 +53,8 @@ def settings(**changes: Any) -> Settings:
         "kubeconfig": None,
         "uncovered": Uncovered.ALLOW,
         "registries": None,
+        "credentials": None,
+        "credential_programs": None,
         "log_level": "info",
     }
     return Settings(**(given | changes))

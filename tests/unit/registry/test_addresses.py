@@ -8,9 +8,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from controller.core.errors import RegistryDenied
-from controller.registry.addresses import Allowances, GuardedResolver, Reach, reach_of, refuse_address
+from controller.registry.addresses import Allowance, Allowances, GuardedResolver, Reach, reach_of, refuse_address
 from controller.wire.registries import parse_registries
 
+PUBLIC_ONLY = Allowance(reach=Reach.PUBLIC)
 PUBLIC = ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1")
 PRIVATE = ("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "203.0.113.1", "fc00::1", "2001:db8::1")
 LOCAL = (
@@ -52,7 +53,7 @@ class Zone(AbstractResolver):
 
 
 async def resolve(least: Reach, *addresses: str) -> list[str]:
-    resolver = GuardedResolver(Zone(*addresses), lambda _: least)
+    resolver = GuardedResolver(Zone(*addresses), lambda _: Allowance(reach=least))
     return [result["host"] for result in await resolver.resolve("registry.example", 443)]
 
 
@@ -72,7 +73,7 @@ async def test_only_allowed_addresses_of_a_name_are_left(least: Reach, kept: lis
 @pytest.mark.case("NET-007")
 async def test_a_name_that_moved_to_a_private_address_is_refused_at_the_next_connection() -> None:
     zone = Zone("8.8.8.8")
-    resolver = GuardedResolver(zone, lambda _: Reach.PUBLIC)
+    resolver = GuardedResolver(zone, lambda _: PUBLIC_ONLY)
     assert await resolver.resolve("registry.example", 443)
     zone.addresses = ("10.0.0.1",)
     with pytest.raises(RegistryDenied):
@@ -86,12 +87,12 @@ async def test_a_name_that_moved_to_a_private_address_is_refused_at_the_next_con
 )
 def test_an_address_in_a_url_is_refused_in_whatever_spelling(host: str) -> None:
     with pytest.raises(RegistryDenied):
-        refuse_address(URL(f"https://{host}:5000/v2/"), lambda _: Reach.PUBLIC)
+        refuse_address(URL(f"https://{host}:5000/v2/"), lambda _: PUBLIC_ONLY)
 
 
 def test_a_public_address_and_a_name_pass() -> None:
-    refuse_address(URL("https://8.8.8.8/v2/"), lambda _: Reach.PUBLIC)
-    refuse_address(URL("https://registry.example/v2/"), lambda _: Reach.PUBLIC)
+    refuse_address(URL("https://8.8.8.8/v2/"), lambda _: PUBLIC_ONLY)
+    refuse_address(URL("https://registry.example/v2/"), lambda _: PUBLIC_ONLY)
 
 
 @pytest.mark.case("NET-008")
@@ -118,4 +119,5 @@ def test_only_configured_and_literally_named_hosts_may_be_near(
         {"host": "secure.example"},
     ]
     allowances = Allowances(parse_registries(entries), lambda: frozenset({"named.example", "docker.io"}))
-    assert (allowances.of_registry(authority), allowances.of_redirect(authority)) == (registry, redirect)
+    reaches = (allowances.of_registry(authority).reach, allowances.of_referral(authority).reach)
+    assert reaches == (registry, redirect)

@@ -1,0 +1,145 @@
+"""Whose credentials are shown to which repository, read from files that may change while Navicert runs."""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from controller.core.errors import MalformedDocument
+from controller.core.image import Repository
+from controller.core.text import printable
+from controller.registry.programs import CredentialPrograms
+from controller.wire.dockerconfig import MAX_CONFIG_BYTES, Credential, DockerConfig, Program, parse_docker_config
+
+ANONYMOUS = "anonymous"
+CONFIG_KEY = ".dockerconfigjson"  # of a Secret of type kubernetes.io/dockerconfigjson
+MAX_FILES = 256
+LOOK_SECONDS = 1.0  # between looks at whether files have changed
+
+_log = logging.getLogger(__name__)
+
+_Stamp = tuple[str, int, int, int]
+
+
+class Credentials(Protocol):
+    """Where credentials come from."""
+
+    async def credential(self, repository: Repository) -> Credential | None:
+        """The credential that belongs to this repository, or None. Raises RegistryDenied if that can't be told."""
+
+    def scope(self, repository: Repository) -> str:
+        """Which credential that is, without telling it: equal for equal credentials of the same provider. Holds no
+        secret, and is not the same in two processes. What was read with one scope is not for another (CACHE-009)."""
+
+
+class Anonymous:
+    """No credentials for anybody."""
+
+    async def credential(self, repository: Repository) -> Credential | None:  # noqa: ARG002 (the interface)
+        """None."""
+        return None
+
+    def scope(self, repository: Repository) -> str:  # noqa: ARG002 (the interface)
+        """The scope of everybody without credentials."""
+        return ANONYMOUS
+
+
+class FileCredentials:
+    """Docker configuration files: one file, or those of a folder, in order of name; the first decides.
+
+    In a folder count files named `.dockerconfigjson` or *.json, and those of its folders, one level deep: Secrets can
+    be mounted there, one a folder or one a file. They are read again when they change; while that fails, what was read
+    last stays, and the log says why. The constructor raises MalformedDocument.
+    """
+
+    def __init__(self, path: Path, *, programs: CredentialPrograms) -> None:
+        self._path, self._programs = path, programs
+        self._secret = secrets.token_bytes(32)
+        self._stamp = _stamp(path)
+        self._config = _read(path)
+        self._next_look = 0.0
+
+    async def credential(self, repository: Repository) -> Credential | None:
+        """As the protocol says: the longest host and path that cover the repository win (REG-017, REG-018)."""
+        source = self._current().source(repository)
+        return await self._programs.credential(source) if isinstance(source, Program) else source
+
+    def scope(self, repository: Repository) -> str:
+        """As the protocol says. Of a program: its name and which server it is asked for."""
+        match self._current().source(repository):
+            case None:
+                return ANONYMOUS
+            case Program(name=name, server=server):
+                return self._opaque("program", name, server)
+            case Credential() as known:
+                return self._opaque("credential", known.username, known.password, known.identity_token)
+
+    def _opaque(self, *parts: str) -> str:
+        mac = hmac.new(self._secret, digestmod=hashlib.sha256)
+        for part in parts:
+            mac.update(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass"))
+        return mac.hexdigest()
+
+    def _current(self) -> DockerConfig:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._look()
+        return self._config
+
+    def _look(self) -> None:
+        try:
+            stamp = _stamp(self._path)
+            if stamp != self._stamp:
+                self._config, self._stamp = _read(self._path), stamp
+        except MalformedDocument as error:
+            _log.warning("credentials not reloaded", extra={"problem": str(error)})
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for entry in path.iterdir() for file in _below(entry))
+    if len(found) > MAX_FILES:
+        raise MalformedDocument(f"{path} holds more than {MAX_FILES} files with credentials")
+    return found
+
+
+def _below(entry: Path) -> Iterator[Path]:
+    """A mounted Secret keeps its versions in folders that begin with two dots: what is hidden is not meant."""
+    if entry.is_dir():
+        yield from (file for file in entry.iterdir() if _meant(file)) if not entry.name.startswith(".") else ()
+    elif _meant(entry):
+        yield entry
+
+
+def _meant(file: Path) -> bool:
+    named = file.name == CONFIG_KEY or (file.suffix == ".json" and not file.name.startswith("."))
+    return named and file.is_file()
+
+
+def _stamp(path: Path) -> tuple[_Stamp, ...]:
+    try:
+        seen = ((file, file.stat()) for file in _files(path))
+        return tuple((str(file), status.st_mtime_ns, status.st_size, status.st_ino) for file, status in seen)
+    except OSError as error:
+        raise MalformedDocument(f"{path}: {printable(error.strerror or '')}") from error
+
+
+def _read(path: Path) -> DockerConfig:
+    try:
+        return DockerConfig.joined([_config(file) for file in _files(path)])
+    except OSError as error:
+        raise MalformedDocument(f"{path}: {printable(error.strerror or '')}") from error
+
+
+def _config(file: Path) -> DockerConfig:
+    try:
+        with file.open("rb") as stream:
+            return parse_docker_config(stream.read(MAX_CONFIG_BYTES + 1))
+    except MalformedDocument as error:
+        raise MalformedDocument(f"{file}: {error}") from error
