@@ -119,7 +119,8 @@ class Evidence:
 
     `digest` is what the reference resolved to; None when that could not be found out, or when `found` is False:
     the registry says there is no such image. Of an index, `children` is the evidence of its runnable children, and
-    `unread` are those whose evidence was not gathered (yet): nothing is known of them.
+    `unread` are those whose evidence was not gathered (yet): nothing is known of them. `platform` is what the index
+    says of a child, fit to print; it proves nothing.
     """
 
     digest: Digest | None
@@ -129,6 +130,7 @@ class Evidence:
     gaps: tuple[Gap, ...] = ()
     children: tuple["Evidence", ...] = ()
     unread: tuple[Digest, ...] = ()
+    platform: str | None = None
 
     def __post_init__(self) -> None:
         if self.digest is None and self.found and not self.gaps:
