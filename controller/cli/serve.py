@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from controller import __version__
 from controller.cli.files import read_policies, read_registries
 from controller.core.policy import Uncovered
 from controller.engine.announcing import Announcer
+from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.hosts import named_hosts
 from controller.engine.namespaces import Namespaces
@@ -111,9 +113,11 @@ async def _serve(settings: Settings) -> None:
         known = await stack.enter_async_context(_known(settings, metrics))
         executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
         client = RegistryClient(registries, named_hosts=partial(_hosts, known.store))
+        gatherer = Gatherer(registry=await stack.enter_async_context(client), executor=executor)
+        gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic))
         judge = Judge(
             snapshot=known.store.current,
-            gather=Gatherer(registry=await stack.enter_async_context(client), executor=executor),
+            gather=gather,
             namespace_labels=known.namespaces.labels,
             uncovered=settings.uncovered,
             now=lambda: datetime.now(UTC),

@@ -25,6 +25,7 @@ _Judged = list[tuple[VerifiedStatement, int]] | Refused
 
 class Candidates:
     """What the candidates of one image prove so far: `statements`, `refused`, and `gaps` for what is not known.
+    `weight` is what the statements take up in memory, in bytes.
 
     Each manifest and each layer of a place is fetched once, however often it is listed there. Of a candidate nothing
     stays but its statements or its refusal.
@@ -34,6 +35,7 @@ class Candidates:
         self.statements: set[VerifiedStatement] = set()
         self.refused: set[Refused] = set()
         self.gaps: set[Gap] = set()
+        self.weight = 0
         self._means = means
         self._question = question
         self._budget = Budget()
@@ -128,6 +130,7 @@ class Candidates:
         for statement, weight in judged:
             if statement not in self.statements:
                 self._budget.keep(weight)
+                self.weight += weight
                 self.statements.add(statement)
 
     def _first(self, repository: Repository, identity: object) -> bool:

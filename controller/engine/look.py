@@ -10,15 +10,20 @@ from controller.core.image import Repository
 from controller.engine.candidates import Candidates
 from controller.engine.family import Family
 from controller.engine.question import Means, Question, resolve
+from controller.engine.weight import weigh
 from controller.registry.discovery import MAX_FETCHED, Listed, select, sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is known of one digest by itself: its evidence without that of children, and which children it has."""
+    """What is known of one digest by itself: its evidence without that of children, and which children it has.
+
+    `weight` is what it takes up in memory, in bytes (`weigh`).
+    """
 
     evidence: Evidence
     family: Family | None = None
+    weight: int
 
 
 def late(repository: Repository) -> Gap:
@@ -49,11 +54,11 @@ class Look:
 
     def found(self, *, complete: bool) -> Found:
         """What is at hand. Unless `complete`, whatever was not found out by now is unknown."""
-        if self._absent:
-            return Found(evidence=Evidence(digest=None, found=False))
         digest, missing = self._question.digest, late(self._question.repository)
+        if self._absent:
+            return _weighed(Evidence(digest=None, found=False))
         if self._image is None:
-            return Found(evidence=Evidence(digest=digest, gaps=(self._image_gap or missing,)))
+            return _weighed(Evidence(digest=digest, gaps=(self._image_gap or missing,)))
         family = self._image.family
         evidence = Evidence(
             digest=digest,
@@ -62,7 +67,9 @@ class Look:
             gaps=tuple(self._gaps | self._candidates.gaps | (set() if complete else {missing})),
             unread=tuple(child.digest for child in family.children) if family else (),
         )
-        return Found(evidence=evidence, family=family)
+        refused = sum(map(weigh, evidence.refused))
+        weight = self._candidates.weight + refused + weigh(evidence.gaps) + weigh(family)
+        return Found(evidence=evidence, family=family, weight=weight)
 
     async def _resolve(self) -> None:
         try:
@@ -99,3 +106,7 @@ class Look:
         if not selection.complete:
             self._gaps.add(Gap.of(LimitExceeded(f"more than {MAX_FETCHED} candidates are listed in one place")))
         await self._candidates.follow(repository, selection.chosen)
+
+
+def _weighed(evidence: Evidence) -> Found:
+    return Found(evidence=evidence, weight=weigh(evidence))

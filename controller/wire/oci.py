@@ -105,7 +105,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
 def _platform(content: bytes) -> str | None:
     """What makes no platform is none, and takes nothing from its entry: lists of referrers carry odd ones."""
     try:
-        platform = parse_part(content, _Platform | None, what="a platform") if content else None
+        platform = parse_part(content, _Platform, what="a platform") if content else None
     except MalformedAttestation:
         return None
     return str(platform) if platform else None
