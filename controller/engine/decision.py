@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
 from controller.core.evaluate import Selected, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import ImageReference
@@ -49,12 +50,12 @@ async def decide(
         selections.append(select(snapshot.policies, workload, image))
     pairs = list(zip(workload.images, selections, strict=True))
     needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, workload.form, image)]
-    served = needing[:MAX_IMAGES]
+    served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
     looked_up = await asyncio.gather(*(review.look_up(*pairs[place]) for place in served))
     verdicts = dict(zip(served, looked_up, strict=True))
     for place, (image, selected) in enumerate(pairs):
         if place not in verdicts:
-            verdicts[place] = await review.judge(image, selected, _too_many(image) if place in needing else None)
+            verdicts[place] = await review.judge(image, selected, _too_many(image) if place in beyond else None)
     return conclude(tuple(verdicts[place] for place in range(len(pairs))), expected=len(workload.images))
 
 
@@ -92,10 +93,8 @@ class _Review:
             async with asyncio.timeout_at(request.deadline + _GRACE), self._slots:
                 return await self._gather(request)
         except TimeoutError:
-            gap = Gap(
-                reason=Reason.DeadlineExceeded, detail=f"{request.reference.repository.host} did not answer in time"
-            )
-            return Evidence(digest=request.reference.digest, gaps=(gap,))
+            host = request.reference.repository.host
+            return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
 
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
         policies = self._snapshot.policies
@@ -136,9 +135,13 @@ def _until(mode: Mode, deadline: float) -> float:
     return min(deadline, asyncio.get_running_loop().time() + PATIENCE[mode])
 
 
-def _too_many(image: WorkloadImage) -> Evidence:
-    gap = Gap(reason=Reason.LimitExceeded, detail=f"the workload has more than {MAX_IMAGES} images to look up")
-    return Evidence(digest=image.reference.digest if image.reference else None, gaps=(gap,))
+def _too_many(image: WorkloadImage) -> Evidence | None:
+    error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
+    return _unknown(image.reference, error) if image.reference else None
+
+
+def _unknown(reference: ImageReference, error: NavicertError) -> Evidence:
+    return Evidence(digest=reference.digest, gaps=(Gap.of(error),))
 
 
 _GRACE = 0.1  # seconds that partial evidence may take to come back after the deadline
