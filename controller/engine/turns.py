@@ -17,8 +17,9 @@ class _Waiting:
 class Turns:
     """Admits weights up to `total` at a time, and up to `share` of them for one owner.
 
-    First come, first served; only who waits for the share of its own owner is passed by. A weight above `share` counts
-    as `share`: it has its turn alone. Belongs to one event loop, and bounds nothing but those who ask.
+    First come, first served; only who waits for the share of its own owner is passed by, and by other owners. A weight
+    above `share` counts as `share`: it has its turn alone. Belongs to one event loop, and bounds nothing but those who
+    ask.
     """
 
     def __init__(self, *, total: int, share: int) -> None:
@@ -68,9 +69,11 @@ class Turns:
     def _admit_waiting(self) -> None:
         free = self._total - self.taken
         passed: deque[_Waiting] = deque()
+        full: set[str] = set()
         while self._waiting and free > 0:
             first = self._waiting.popleft()
-            if self._taken[first.owner] + first.weight > self._share:
+            if first.owner in full or self._taken[first.owner] + first.weight > self._share:
+                full.add(first.owner)
                 passed.append(first)
             elif first.weight > free:
                 self._waiting.appendleft(first)
