@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,11 +19,10 @@ import uvloop
 
 from controller import __version__
 from controller.cli.files import read_policies, read_registries
-from controller.core.evidence import Evidence
 from controller.core.policy import Uncovered
 from controller.engine.announcing import Announcer
+from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
-from controller.engine.gathering import GatherRequest
 from controller.engine.hosts import named_hosts
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import PolicyStore
@@ -123,9 +123,17 @@ async def _serve(settings: Settings) -> None:
         known = await stack.enter_async_context(_known(settings, metrics))
         executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
         client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
+        gatherer = Gatherer(
+            registry=await stack.enter_async_context(client),
+            executor=executor,
+            evidence_repository=registries.evidence_repository,
+        )
+        gather = await stack.enter_async_context(
+            CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope)
+        )
         judge = Judge(
             snapshot=known.store.current,
-            gather=partial(_gather, await stack.enter_async_context(client), executor),
+            gather=gather,
             namespace_labels=known.namespaces.labels,
             uncovered=settings.uncovered,
             now=lambda: datetime.now(UTC),
@@ -144,12 +152,6 @@ def _credentials(settings: Settings) -> Credentials:
     if settings.credentials is None:
         return NO_CREDENTIALS
     return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
-
-
-async def _gather(client: RegistryClient, executor: Executor, request: GatherRequest) -> Evidence:
-    """With the deadline told to the client, so that it sleeps beyond none (REG-009)."""
-    registry = client.scoped(deadline=request.deadline)
-    return await Gatherer(registry=registry, executor=executor)(request)
 
 
 def _hosts(store: PolicyStore) -> frozenset[str]:

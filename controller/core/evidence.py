@@ -120,7 +120,7 @@ class Evidence:
     `digest` is what the reference resolved to; None when that could not be found out, or when `found` is False:
     the registry says there is no such image. Of an index, `children` is the evidence of its runnable children, and
     `unread` are those whose evidence was not gathered (yet): nothing is known of them. `platform` is what the index
-    calls a child, fit to print.
+    says of a child, fit to print; it proves nothing.
     """
 
     digest: Digest | None

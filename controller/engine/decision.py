@@ -1,15 +1,16 @@
 """The one decision: workload and policies in, verdict out. Webhook, scan, command line and policy tests call it."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from controller.core.evaluate import Selected, judge_image, needs_evidence, select
+from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
+from controller.core.evaluate import Selected, children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import ImageReference
 from controller.core.policy import Mode, Policy, Uncovered
-from controller.core.question import Moment
-from controller.core.reasons import Reason
+from controller.core.question import EXCEPTION_MAXIMUM, Moment
+from controller.core.reasons import Outcome, Reason
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.workload import Workload, WorkloadImage
 from controller.engine.gathering import Gather, GatherRequest
@@ -19,15 +20,22 @@ PARALLEL_IMAGES = 32
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 PATIENCE = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
 """Seconds that an image may hold up a review, by the strictest mode that matches it."""
+RECENT_SECONDS = 30.0  # evidence that does not satisfy, and is older, is gathered anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What a decision is made under: the review's own time, its deadline on the loop's clock, and a setting."""
+    """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings."""
 
     now: datetime
     deadline: float
     uncovered: Uncovered
+    exception_maximum: timedelta = EXCEPTION_MAXIMUM
+
+    @property
+    def moment(self) -> Moment:
+        """What judgement takes of them."""
+        return Moment(now=self.now, uncovered=self.uncovered, exception_maximum=self.exception_maximum)
 
 
 async def decide(
@@ -36,46 +44,92 @@ async def decide(
     """Judge every image of the workload by one snapshot of the policies.
 
     Guarantees an answer by the deadline, one gathering for each distinct reference, and a finding for each image.
-    `snapshot` is None before the first sync: then everything is refused. Raises only what is a bug.
+    An image that is not satisfied is looked at once more: for the children of an index, and for what was attached since
+    its evidence was gathered for another review. `snapshot` is None before the first sync: then everything is refused.
+    Raises only what is a bug.
     """
     if snapshot is None:
         return conclude(tuple(_unsynced(image) for image in workload.images), expected=len(workload.images))
+    review = _Review(workload, snapshot, gather, circumstances)
     selections: list[Selected] = []
     for image in workload.images:
-        await asyncio.sleep(0)
-        selections.append(select(snapshot.policies, workload, image))
-    evidence = await _gather_all(workload, selections, snapshot, gather, circumstances)
-    moment = Moment(now=circumstances.now, uncovered=circumstances.uncovered)
-    judged: list[ImageVerdict] = []
-    for image, selected in zip(workload.images, selections, strict=True):
         await asyncio.sleep(0)  # other reviews go on, however many images and policies this one has
-        found = evidence.get(image.reference) if image.reference else None
-        judged.append(
-            judge_image(
-                snapshot.policies,
-                workload,
-                image,
-                selected=selected,
-                evidence=found,
-                moment=moment,
-            )
+        selections.append(select(snapshot.policies, workload, image))
+    pairs = list(zip(workload.images, selections, strict=True))
+    needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, workload.form, image)]
+    served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
+    looked_up = await asyncio.gather(*(review.look_up(*pairs[place]) for place in served))
+    verdicts = dict(zip(served, looked_up, strict=True))
+    for place, (image, selected) in enumerate(pairs):
+        if place not in verdicts:
+            verdicts[place] = await review.judge(image, selected, _too_many(image) if place in beyond else None)
+    return conclude(tuple(verdicts[place] for place in range(len(pairs))), expected=len(workload.images))
+
+
+class _Review:
+    """One workload while it is being judged."""
+
+    def __init__(self, workload: Workload, snapshot: Snapshot, gather: Gather, circumstances: Circumstances) -> None:
+        self._workload = workload
+        self._snapshot = snapshot
+        self._gather = gather
+        self._circumstances = circumstances
+        self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
+
+    async def judge(self, image: WorkloadImage, selected: Selected, evidence: Evidence | None) -> ImageVerdict:
+        """The verdict on one image; other reviews go on in between."""
+        await asyncio.sleep(0)
+        policies, workload = self._snapshot.policies, self._workload
+        moment = self._circumstances.moment
+        return judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
+
+    async def look_up(self, image: WorkloadImage, selected: Selected) -> ImageVerdict:
+        """The verdict on one image by its evidence."""
+        if image.reference is None:
+            raise ValueError("what is no reference has no evidence")
+        request = self._request(image.reference, selected)
+        evidence = await self._evidence(request)
+        verdict = await self.judge(image, selected, evidence)
+        again = _again(request, evidence, verdict)
+        anew = await self._evidence(again) if again else evidence
+        return verdict if anew is evidence else await self.judge(image, selected, anew)
+
+    async def _evidence(self, request: GatherRequest) -> Evidence:
+        """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not."""
+        try:
+            async with asyncio.timeout_at(request.deadline + _GRACE), self._slots:
+                return await self._gather(request)
+        except TimeoutError:
+            host = request.reference.repository.host
+            return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
+
+    def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
+        policies = self._snapshot.policies
+        named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
+        named += [builder.trust_roots for builder in policies.builders.values()]
+        strictest = _strictest(self._workload, [policy.mode for policy, _ in selected])
+        return GatherRequest(
+            reference=reference,
+            wanted=policies.wanted,
+            kept=policies.kept,
+            roots=self._snapshot.roots.serving(frozenset().union(*named)),
+            now=self._circumstances.now,
+            deadline=_until(strictest, self._circumstances.deadline),
+            until=self._circumstances.deadline,
         )
-    return conclude(tuple(judged), expected=len(workload.images))
 
 
-async def _gather_all(
-    workload: Workload, selections: list[Selected], snapshot: Snapshot, gather: Gather, circumstances: Circumstances
-) -> dict[ImageReference, Evidence]:
-    requests = [
-        _request(workload, image.reference, selected, snapshot, circumstances)
-        for image, selected in zip(workload.images, selections, strict=True)
-        if image.reference is not None and needs_evidence(selected, workload.form, image)
-    ]
-    slots = asyncio.Semaphore(PARALLEL_IMAGES)
-    served, beyond = requests[:MAX_IMAGES], requests[MAX_IMAGES:]
-    gathered = await asyncio.gather(*(_gather_in_turn(gather, request, slots) for request in served))
-    evidence = {request.reference: found for request, found in zip(served, gathered, strict=True)}
-    return evidence | {request.reference: _too_many(request) for request in beyond}
+def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:
+    """What is worth asking once more: nothing, where all is satisfied or where a gap stays one.
+
+    The digest is what the tag was resolved to: that counts for the whole review.
+    """
+    unmet = any(finding.policy and finding.outcome in (Outcome.FAIL, Outcome.ERROR) for finding in verdict.findings)
+    children = children_matter(verdict.findings, evidence)
+    if evidence.digest is None or not unmet or (evidence.gaps and not children):
+        return None
+    reference = replace(request.reference, digest=evidence.digest)
+    return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)
 
 
 def _strictest(workload: Workload, modes: list[Mode]) -> Mode:
@@ -88,41 +142,13 @@ def _until(mode: Mode, deadline: float) -> float:
     return min(deadline, asyncio.get_running_loop().time() + PATIENCE[mode])
 
 
-def _request(
-    workload: Workload,
-    reference: ImageReference,
-    selected: Selected,
-    snapshot: Snapshot,
-    circumstances: Circumstances,
-) -> GatherRequest:
-    named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
-    named += [builder.trust_roots for builder in snapshot.policies.builders.values()]
-    strictest = _strictest(workload, [policy.mode for policy, _ in selected])
-    return GatherRequest(
-        reference=reference,
-        wanted=snapshot.policies.wanted,
-        roots=snapshot.roots.serving(frozenset().union(*named)),
-        now=circumstances.now,
-        deadline=_until(strictest, circumstances.deadline),
-    )
+def _too_many(image: WorkloadImage) -> Evidence | None:
+    error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
+    return _unknown(image.reference, error) if image.reference else None
 
 
-async def _gather_in_turn(gather: Gather, request: GatherRequest, slots: asyncio.Semaphore) -> Evidence:
-    """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not keep it."""
-    try:
-        async with asyncio.timeout_at(request.deadline + _GRACE), slots:
-            return await gather(request)
-    except TimeoutError:
-        host = request.reference.repository.host
-        return _unknown(request, Reason.DeadlineExceeded, f"{host} did not answer in time")
-
-
-def _too_many(request: GatherRequest) -> Evidence:
-    return _unknown(request, Reason.LimitExceeded, f"the workload has more than {MAX_IMAGES} images to look up")
-
-
-def _unknown(request: GatherRequest, reason: Reason, detail: str) -> Evidence:
-    return Evidence(digest=request.reference.digest, gaps=(Gap(reason=reason, detail=detail),))
+def _unknown(reference: ImageReference, error: NavicertError) -> Evidence:
+    return Evidence(digest=reference.digest, gaps=(Gap.of(error),))
 
 
 _GRACE = 0.1  # seconds that partial evidence may take to come back after the deadline

@@ -14,9 +14,11 @@ class GatherRequest:
     """Which image, which predicate types any policy asks for, what is believed, and until when.
 
     `kept` are the types whose predicates conditions look into. `children` asks besides for the evidence of an index's
-    runnable children.
+    runnable children. `stale` names roots that are too old: nothing that is verified under them counts.
     `now` is the review's own wall-clock time (aware, UTC), for windows of keys. `deadline` is in seconds of the
-    running event loop's clock, which no change of the wall clock moves.
+    running event loop's clock, which no change of the wall clock moves; `until` is how long gathering may go on for
+    others when this one has stopped waiting, by the same clock, and no longer than `deadline` when it is None.
+    `max_age` is how old, in seconds, evidence may be that was gathered before.
     """
 
     reference: ImageReference
@@ -24,8 +26,11 @@ class GatherRequest:
     kept: frozenset[str] = frozenset()
     children: bool = False
     roots: TrustRoots
+    stale: frozenset[str] = frozenset()
     now: datetime
     deadline: float
+    until: float | None = None
+    max_age: float = float("inf")
 
 
 Gather = Callable[[GatherRequest], Awaitable[Evidence]]

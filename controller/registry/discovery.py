@@ -1,20 +1,21 @@
 """What a registry lists as evidence about a digest, wherever it may be listed. Discovery is not trust.
 
-OCI distribution-spec 1.1, "listing referrers" and "referrers tag schema"; cosign's tags `sha256-<hex>.sig` and `.att`.
+OCI distribution-spec 1.1, "listing referrers" and "referrers tag schema"; cosign's tags `sha256-<hex>.sig` and `.att`;
+BuildKit's attestation manifests, which stand in the image's own index.
 All of these are always read and joined: a registry that has the referrers API may still hold what older clients put
 under the fallback tag.
 Nothing here reads a `subject` field, or believes an annotation further than to skip what nobody asks for.
 """
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from controller.core.errors import LimitExceeded
 from controller.core.image import Digest, Repository
-from controller.core.predicates import SIMPLE_SIGNING
+from controller.core.predicates import SIMPLE_SIGNING, sbom_type
 from controller.registry.client import Fetched, Registry
 from controller.wire.candidate import Container
 from controller.wire.oci import MANIFEST_TYPES, Descriptor, Index, Manifest, parse_manifest
@@ -43,7 +44,7 @@ class Layer:
 
     def wanted(self, predicate_types: frozenset[str]) -> bool:
         """Whether it may be of one of these types: what announces none may be anything (SET-016)."""
-        return self.predicate_type is None or self.predicate_type in predicate_types
+        return _wanted(self.predicate_type, predicate_types)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Referrer:
 
     def wanted(self, predicate_types: frozenset[str]) -> bool:
         """As for a layer."""
-        return self.predicate_type is None or self.predicate_type in predicate_types
+        return _wanted(self.predicate_type, predicate_types)
 
 
 Listed = Layer | Referrer
@@ -147,13 +148,26 @@ async def _at_most(listed: AsyncGenerator[Listed, None]) -> AsyncGenerator[Liste
 
 def _entries(page: Fetched) -> Iterator[Referrer]:
     index = parse_manifest(page.content, content_type=page.content_type)
-    for descriptor in index.manifests if isinstance(index, Index) else ():
+    return referrers_of(index.manifests if isinstance(index, Index) else ())
+
+
+def referrers_of(descriptors: Iterable[Descriptor]) -> Iterator[Referrer]:
+    """The manifests among these as referrers: whoever may push writes the annotations, so only what is read is kept."""
+    for descriptor in descriptors:
         if descriptor.media_type in MANIFEST_TYPES:
             yield Referrer(
-                descriptor=descriptor,
+                descriptor=replace(descriptor, annotations={}),
                 predicate_type=descriptor.annotations.get(BUNDLE_PREDICATE),
                 created=_created(descriptor.annotations.get(CREATED, "")),
             )
+
+
+def _wanted(announced: str | None, predicate_types: Collection[str]) -> bool:
+    """Of SBOMs the base types are wanted, and versions announced (TYPE-012)."""
+    if announced is None or announced in predicate_types:
+        return True
+    sbom = sbom_type(announced)
+    return sbom is not None and sbom[0] in predicate_types
 
 
 def _distinct(listed: Iterable[Listed]) -> Iterator[Listed]:

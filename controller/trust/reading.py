@@ -21,13 +21,17 @@ _UNSIGNED = frozenset({Kind.PROVENANCE, Kind.SBOM})  # the forms in which BuildK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
-    """What a payload says. A source summary is about `commits`, everything else about the subject it was read for."""
+    """What a payload says. A source summary is about `commits`, everything else about the subject it was read for.
+
+    `predicate` is the predicate's JSON as signed, empty when there is none.
+    """
 
     kind: Kind
     predicate_type: str
     record: Provenance | Summary | SBOM | None = None
     repository: Repository | None = None
     commits: frozenset[str] = frozenset()
+    predicate: bytes = b""
 
 
 def read_signed(content: SignedContent, subject: Digest) -> Assertion:
@@ -76,4 +80,5 @@ def _assertion(statement: Statement, subject: Digest, *, signed: bool) -> Assert
         predicate_type=statement.predicate_type,
         record=record,
         commits=statement.commits if of_source else frozenset(),
+        predicate=statement.predicate,
     )

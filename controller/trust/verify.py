@@ -10,16 +10,15 @@ from controller.core.evidence import Kind, Refused, VerifiedStatement
 from controller.core.image import Digest
 from controller.core.provenance import Provenance
 from controller.core.records import SBOM, Summary
-from controller.core.signer import Signer
 from controller.trust.opening import Refusal, open_candidate
 from controller.trust.reading import Assertion, read_signed, read_unsigned
 from controller.trust.root import TrustRoots
-from controller.trust.signing import signings
+from controller.trust.signing import Signing, signings
 from controller.wire.candidate import Candidate, Container
 
 
 def judge_candidate(
-    candidate: Candidate, *, subject: Digest, roots: TrustRoots, now: datetime
+    candidate: Candidate, *, subject: Digest, roots: TrustRoots, now: datetime, keep: frozenset[str] = frozenset()
 ) -> tuple[VerifiedStatement, ...] | Refused:
     """What this candidate proves about `subject`: a statement for each signer under each trust root, or why not.
 
@@ -43,13 +42,15 @@ def judge_candidate(
     8. A predicate that Navicert interprets must be well formed.
 
     A bare statement, which nobody signed, passes 6 to 8 alone; provenance or SBOM in form, it has no signer.
+    Of the predicate types in `keep` the statement has the predicate's own JSON, of others what is interpreted alone.
+
     Guarantees nothing about who may sign what: that is judged later, by signer. Never raises for bytes of others; a
     Refused carries the kind when it was told by what was verified.
     """
     try:
         if candidate.container is Container.STATEMENT:
             assertion = read_unsigned(candidate.content, subject)
-            return (_statement(assertion, subject, Digest.of(candidate.content), None, ()),)
+            return (_statement(assertion, subject, Digest.of(candidate.content), None, keep),)
         content, material = open_candidate(candidate)
         found = signings(content, material, roots=roots, now=now)
         assertion = read_signed(content, subject)
@@ -58,25 +59,27 @@ def judge_candidate(
     except (MalformedAttestation, NotVerified) as error:
         return _refused(candidate, str(error), kind=_announced(candidate))
     payload = Digest.of(content.payload)
-    return tuple(_statement(assertion, subject, payload, signing.signer, signing.times) for signing in found)
+    return tuple(_statement(assertion, subject, payload, signing, keep) for signing in found)
 
 
 def _statement(
-    assertion: Assertion, subject: Digest, payload: Digest, signer: Signer | None, times: tuple[datetime, ...]
+    assertion: Assertion, subject: Digest, payload: Digest, signing: Signing | None, keep: frozenset[str]
 ) -> VerifiedStatement:
     record = assertion.record
+    kept = assertion.predicate if assertion.predicate_type in keep else b""
     return VerifiedStatement(
         kind=assertion.kind,
         predicate_type=assertion.predicate_type,
         subject=None if assertion.commits else subject,
         payload=payload,
-        signer=signer,
-        times=times,
+        signer=signing.signer if signing else None,
+        times=signing.times if signing else (),
         provenance=record if isinstance(record, Provenance) else None,
         summary=record if isinstance(record, Summary) else None,
         sbom=record if isinstance(record, SBOM) else None,
         repository=assertion.repository,
         commits=assertion.commits,
+        predicate=kept or None,
     )
 
 

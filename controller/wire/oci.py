@@ -1,7 +1,7 @@
 """OCI image manifests, indexes and referrers lists, and their Docker forms.
 
 OCI image-spec 1.1 (manifest.md, image-index.md, descriptor.md), OCI distribution-spec 1.1 (listing referrers), Docker
-image manifest version 2, schema 2. What Navicert does not read (platforms, URLs, embedded content) is ignored.
+image manifest version 2, schema 2. What Navicert does not read (URLs, embedded content) is ignored.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,13 +28,18 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descriptor:
-    """Where content is and how large it says it is, in bytes. Annotations and artifact type are hints, never proof."""
+    """Where content is and how large it says it is, in bytes. Annotations and artifact type are hints, never proof.
+
+    `platform` is `os/architecture` and `/variant` where there is one, as an index writes it; not fit to print, and None
+    where none can be read.
+    """
 
     media_type: str
     digest: Digest
     size: int
     artifact_type: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +64,22 @@ class Index:
     complete: bool
 
 
+class _Platform(msgspec.Struct, frozen=True):
+    os: str
+    architecture: str
+    variant: str | None = None
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+
 class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
     media_type: str
     digest: str
     size: Annotated[int, msgspec.Meta(ge=0)]
     artifact_type: str | None = None
     annotations: dict[str, str] | None = None
+    platform: msgspec.Raw = msgspec.Raw()
 
     def read(self) -> Descriptor:
         return Descriptor(
@@ -73,6 +88,7 @@ class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
             size=self.size,
             artifact_type=self.artifact_type,
             annotations=self.annotations or {},
+            platform=_platform(bytes(self.platform)),
         )
 
 
@@ -84,6 +100,15 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     manifests: tuple[msgspec.Raw, ...] | None = None
     fs_layers: Any = None
     annotations: dict[str, str] | None = None
+
+
+def _platform(content: bytes) -> str | None:
+    """What makes no platform is none, and takes nothing from its entry: lists of referrers carry odd ones."""
+    try:
+        platform = parse_part(content, _Platform, what="a platform") if content else None
+    except MalformedAttestation:
+        return None
+    return str(platform) if platform else None
 
 
 def parse_manifest(content: bytes, *, content_type: str) -> Manifest | Index:

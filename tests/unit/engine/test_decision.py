@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.core.evidence import Evidence
+from controller.core.evidence import Evidence, Gap, VerifiedStatement
+from controller.core.image import Digest
 from controller.core.matchers import KeyMatcher
-from controller.core.policy import Mode, Policy, Uncovered
+from controller.core.policy import Mode, Policy, Tags, Uncovered
 from controller.core.reasons import Reason
 from controller.core.requirements import SignatureRequirement
 from controller.core.verdict import Verdict
@@ -118,3 +119,54 @@ async def test_keys_that_policies_bring_along_serve_only_what_those_policies_are
     )
     await decided(workload(namespace="shop"), members, registry)
     assert set(registry.requests[0].roots.roots) == {"acme", mine}
+
+
+CHILD = Digest.of(b"a child")
+
+
+def index(*statements: VerifiedStatement, gaps: tuple[Gap, ...] = ()) -> Evidence:
+    return Evidence(digest=D, statements=statements, unread=(CHILD,), gaps=gaps)
+
+
+@pytest.mark.case("IDX-013")
+async def test_children_are_not_asked_for_where_the_index_satisfies() -> None:
+    registry = Registry(answer=lambda _request: index(provenance()))
+    assert (await decided(workload(), snapshot(policy()), registry)).allowed
+    assert [request.children for request in registry.requests] == [False]
+
+
+@pytest.mark.parametrize("gap", [(), (Gap(reason=Reason.RegistryUnavailable, detail="HTTP 500"),)])
+async def test_children_are_asked_for_where_the_index_does_not_satisfy(gap: tuple[Gap, ...]) -> None:
+    registry = Registry(answer=lambda _request: index(gaps=gap))
+    assert not (await decided(workload(), snapshot(policy()), registry)).allowed
+    assert [request.children for request in registry.requests] == [False, True]
+
+
+async def test_what_does_not_satisfy_is_looked_at_again_as_it_is_now() -> None:
+    registry = Registry(answer=lambda request: evidence(*((provenance(),) if request.max_age <= 30 else ())))
+    assert (await decided(workload(), snapshot(policy()), registry)).allowed
+    assert [request.max_age for request in registry.requests] == [float("inf"), 30]
+
+
+async def test_what_is_unknown_is_not_asked_for_twice() -> None:
+    unknown = Gap(reason=Reason.RegistryUnavailable, detail="HTTP 500")
+    registry = Registry(answer=lambda _request: evidence(gaps=(unknown,)))
+    assert (await decided(workload(), snapshot(policy()), registry)).code == 503
+    assert len(registry.requests) == 1
+
+
+@pytest.mark.case("CACHE-001")
+async def test_the_digest_of_a_tag_counts_for_the_whole_review() -> None:
+    registry = Registry(answer=lambda _request: index())
+    members = snapshot(policy(tags=Tags.ALLOW))
+    await decided(workload("ghcr.io/acme/shop:v1"), members, registry)
+    assert [request.reference.digest for request in registry.requests] == [None, D]
+
+
+async def test_gathering_may_go_on_for_the_report_when_an_audit_has_no_more_patience() -> None:
+    registry = Registry()
+    started = asyncio.get_running_loop().time()
+    await decided(workload(), snapshot(policy(mode=Mode.AUDIT)), registry)
+    (request,) = registry.requests
+    assert request.until is not None
+    assert (request.deadline - started, request.until - started) == pytest.approx((0.5, 10), abs=0.2)

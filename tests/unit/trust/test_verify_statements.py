@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from controller.core.evidence import Kind, VerifiedStatement
+from controller.core.evidence import Kind, Refused, VerifiedStatement
 from controller.core.image import Digest
+from controller.trust.verify import judge_candidate
 from controller.wire.candidate import Candidate, Container
-from tests.support.foundry import SIGN_V1, Foundry, another_digest, encode, statement
-from tests.support.judging import SUBJECT, proven, refused, signed
+from tests.support.foundry import PROVENANCE_V1, SIGN_V1, Foundry, another_digest, encode, statement
+from tests.support.judging import NOW, SUBJECT, proven, refused, signed
 
 COMMIT = "5f" * 20
 SPDX = "https://spdx.dev/Document"
@@ -71,6 +74,23 @@ class TestUnsigned:
 
     def test_an_envelope_is_no_bare_statement(self, foundry: Foundry) -> None:
         refused(bare(foundry.envelope(foundry.provenance(SUBJECT))), foundry.roots)
+
+
+class TestKeeping:
+    @pytest.mark.parametrize("signed_by", ["key", "nobody"])
+    def test_the_predicate_is_kept_as_signed_of_the_types_that_are_named(
+        self, foundry: Foundry, signed_by: str
+    ) -> None:
+        payload = foundry.provenance(SUBJECT)
+        candidate = bare(payload) if signed_by == "nobody" else foundry.bundle_layer(payload).candidate()
+        for keep, kept in (({PROVENANCE_V1}, True), ({SUMMARY_V1}, False), (set[str](), False)):
+            judged = judge_candidate(candidate, subject=SUBJECT, roots=foundry.roots, now=NOW, keep=frozenset(keep))
+            assert not isinstance(judged, Refused)
+            (found,) = judged
+            assert (found.predicate is not None) is kept
+            if found.predicate is not None:
+                assert found.predicate in payload
+                assert json.loads(found.predicate) == json.loads(payload)["predicate"]
 
 
 class TestRecords:

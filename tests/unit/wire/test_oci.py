@@ -165,3 +165,22 @@ def test_configured_registries_are_normalised() -> None:
 def test_a_configuration_that_is_none_is_refused(document: Any) -> None:
     with pytest.raises(MalformedDocument):
         parse_registries(document)
+
+
+@pytest.mark.parametrize(
+    ("platform", "read"),
+    [
+        ({"os": "linux", "architecture": "amd64", "os.version": "1"}, "linux/amd64"),
+        ({"os": "linux", "architecture": "arm64", "variant": "v8"}, "linux/arm64/v8"),
+        ({"os": "unknown", "architecture": "unknown"}, "unknown/unknown"),
+        ({"os": "linux"}, None),
+        ({"os": 1, "architecture": []}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_the_platform_of_an_entry_is_read_or_takes_nothing_from_it(platform: object, read: str | None) -> None:
+    found = parse(INDEX | {"manifests": [LAYER | {"platform": platform}]}, OCI_INDEX)
+    assert isinstance(found, Index)
+    assert found.complete
+    assert [entry.platform for entry in found.manifests] == [read]

@@ -1,0 +1,169 @@
+"""What is fetched, judged and kept of an image's candidates: what is wanted, once, and within bounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from controller.core.errors import RegistryUnavailable
+from controller.core.evidence import Evidence
+from controller.core.image import Digest, Repository
+from controller.core.predicates import CYCLONEDX, PROVENANCE_V1, SPDX
+from controller.core.reasons import Reason
+from controller.engine import budget
+from controller.engine.evidence import IN_FLIGHT_BYTES, Gatherer
+from tests.support.foundry import BUILDER_ID, Foundry, Layer
+from tests.support.shelf import CREATED, PREDICATE, Shelf
+from tests.support.shelves import REPOSITORY, Shelves, attested, request_of
+
+
+@pytest.fixture(scope="module")
+def foundry() -> Foundry:
+    return Foundry()
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+class Scene:
+    """A repository with one image, and gathering it."""
+
+    def __init__(self, foundry: Foundry, executor: Executor) -> None:
+        self.foundry = foundry
+        self.shelf = Shelf()
+        self._registry = Shelves(self.shelf)
+        self._gatherer = Gatherer(registry=self._registry, executor=executor)
+
+    def provenance(self) -> Layer:
+        return self.foundry.bundle_layer(self.foundry.provenance(self.shelf.subject))
+
+    def provenance_at(self, path: str) -> Layer:
+        return self.foundry.envelope_layer(self.foundry.provenance(self.shelf.subject, path=path))
+
+    def times(self, path: str) -> int:
+        return self._registry.asked[f"{REPOSITORY}/{path}"]
+
+    async def gather(self, **fields: Any) -> Evidence:
+        return await self._gatherer(request_of(self.foundry.roots, digest=self.shelf.subject, **fields))
+
+
+@pytest.fixture
+def scene(foundry: Foundry, executor: Executor) -> Scene:
+    return Scene(foundry, executor)
+
+
+def reasons(evidence: Evidence) -> list[Reason]:
+    return [gap.reason for gap in evidence.gaps]
+
+
+@pytest.mark.case("SET-016")
+async def test_an_announced_version_of_a_wanted_sbom_is_fetched(scene: Scene) -> None:
+    """Of SBOMs policies ask for the base type, and producers announce versions."""
+    entry = scene.shelf.put_bundle(scene.provenance(), **{PREDICATE: f"{SPDX}/v2.3"})
+    scene.shelf.list_referrers(entry)
+    evidence = await scene.gather(wanted=frozenset({SPDX}))
+    assert len(evidence.statements) == 1
+    assert not (await scene.gather(wanted=frozenset({CYCLONEDX}))).statements
+
+
+async def test_one_payload_with_several_signatures_is_fetched_once_and_judged_for_each(scene: Scene) -> None:
+    payload = scene.foundry.simple_signing(scene.shelf.subject)
+    layers = (scene.foundry.signature_layer(payload), scene.foundry.signature_layer(payload, scene.foundry.stranger))
+    scene.shelf.put_tagged(".sig", *layers)
+    evidence = await scene.gather()
+    assert (len(evidence.statements), len(evidence.refused)) == (1, 1)
+    assert scene.times(f"blobs/{Digest.of(payload)}") == 1
+
+
+async def test_what_several_manifests_hold_is_fetched_and_judged_once(scene: Scene) -> None:
+    layer = scene.provenance()
+    entries = [scene.shelf.put_bundle(layer, **{CREATED: f"2026-05-0{day}T00:00:00Z"}) for day in range(1, 9)]
+    scene.shelf.list_referrers(*entries)
+    evidence = await scene.gather()
+    assert len(evidence.statements) == 1
+    assert scene.times(f"blobs/{Digest.of(layer.content)}") == 1
+
+
+async def test_a_manifest_of_another_size_than_listed_is_not_known(scene: Scene) -> None:
+    entry = scene.shelf.put_bundle(scene.provenance())
+    scene.shelf.list_referrers(entry | {"size": entry["size"] - 1})
+    evidence = await scene.gather()
+    assert (evidence.statements, reasons(evidence)) == ((), [Reason.RegistryUnavailable])
+
+
+async def test_what_is_kept_of_the_candidates_of_an_image_is_bounded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "MAX_KEPT_BYTES", 10_000)
+    for suffix, number in ((".att", 5), (".sig", 1)):
+        layers = [scene.provenance_at(f"{'x' * 900}{n}") for n in range(number)]
+        scene.shelf.put_tagged(suffix, *layers)
+    evidence = await scene.gather()
+    assert 0 < len(evidence.statements) < 5
+    assert reasons(evidence) == [Reason.LimitExceeded]
+
+
+async def test_predicates_are_kept_of_the_types_that_conditions_look_into(scene: Scene) -> None:
+    scene.shelf.list_referrers(scene.shelf.put_bundle(scene.provenance()))
+    assert (await scene.gather()).statements[0].predicate is None
+    kept = (await scene.gather(kept=frozenset({PROVENANCE_V1}))).statements[0].predicate
+    assert kept is not None
+    assert json.loads(kept)["runDetails"]["builder"]["id"] == BUILDER_ID
+
+
+@pytest.mark.parametrize("stale", [True, False])
+async def test_nothing_counts_under_a_root_that_is_too_old_and_that_is_told(scene: Scene, *, stale: bool) -> None:
+    scene.shelf.list_referrers(scene.shelf.put_bundle(scene.provenance()))
+    evidence = await scene.gather(stale=frozenset({"acme"} if stale else ()))
+    assert len(evidence.statements) == (not stale)
+    assert reasons(evidence) == ([Reason.TrustRootStale] if stale else [])
+
+
+@pytest.mark.case("REG-005")
+@pytest.mark.parametrize("configured", [True, False])
+async def test_evidence_is_looked_for_in_the_configured_repository_too(
+    foundry: Foundry, executor: Executor, *, configured: bool
+) -> None:
+    shelf, _ = attested(foundry)
+    elsewhere = Repository.parse("evidence.example/acme/shop")
+    empty = Shelf()
+    assert empty.subject == shelf.subject
+    registry = Shelves(empty)
+    registry.shelves[elsewhere] = shelf
+    gatherer = Gatherer(
+        registry=registry,
+        executor=executor,
+        evidence_repository=lambda repository: elsewhere if configured and repository == REPOSITORY else None,
+    )
+    evidence = await gatherer(request_of(foundry.roots, digest=shelf.subject))
+    assert len(evidence.statements) == configured
+    assert not evidence.gaps
+    assert any(str(elsewhere) in path for path in registry.asked) is configured
+
+
+async def test_what_the_configured_repository_can_not_tell_is_a_gap(foundry: Foundry, executor: Executor) -> None:
+    shelf = Shelf()
+    registry = Shelves(shelf)
+    registry.failing[f"referrers/{shelf.subject}"] = RegistryUnavailable("HTTP 500")
+    elsewhere = Repository.parse("evidence.example/acme/shop")
+    gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=lambda _repository: elsewhere)
+    assert reasons(await gatherer(request_of(foundry.roots, digest=shelf.subject))) == [Reason.RegistryUnavailable]
+
+
+async def test_the_candidates_of_many_images_take_turns_by_their_bytes(foundry: Foundry, executor: Executor) -> None:
+    shelf, _ = attested(foundry)
+    registry = Shelves(shelf)
+    gatherer = Gatherer(registry=registry, executor=executor)
+    async with gatherer.means.turns.taking(IN_FLIGHT_BYTES, REPOSITORY.host):
+        waiting = await gatherer(request_of(foundry.roots, digest=shelf.subject, seconds=0.2))
+    assert (waiting.statements, reasons(waiting)) == ((), [Reason.DeadlineExceeded])
+    assert not any("/blobs/" in path for path in registry.asked)
+    assert (await gatherer(request_of(foundry.roots, digest=shelf.subject))).statements
+    assert gatherer.means.turns.taken == 0
