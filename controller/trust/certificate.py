@@ -16,7 +16,7 @@ from controller.trust.sct import verify_sct
 MAX_BYTES = 65_536  # of one certificate
 
 # Critical extensions of a leaf that are enforced here or by who asks; any other one refuses (RFC 5280, 4.2).
-_UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
+_UNDERSTOOD = {x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName}
 
 
 def verify_certificate(
@@ -83,8 +83,9 @@ def _load(der: bytes) -> x509.Certificate:
 
 
 def _require_usage(leaf: x509.Certificate) -> None:
-    values = {type(one.value): one.value for one in leaf.extensions}
-    if any(one.critical and not isinstance(one.value, _UNDERSTOOD) for one in leaf.extensions):
+    extensions = list(leaf.extensions)
+    values = {type(one.value): one.value for one in extensions}
+    if any(one.critical and type(one.value) not in _UNDERSTOOD for one in extensions):
         raise NotVerified("the certificate has a critical extension that is not known")
     match values.get(x509.BasicConstraints):
         case x509.BasicConstraints(ca=True):
