@@ -75,8 +75,11 @@ def _load(der: bytes) -> x509.Certificate:
         raise MalformedAttestation(f"a certificate of more than {MAX_BYTES // 1024} KiB")
     try:
         certificate = x509.load_der_x509_certificate(der)
+        positive = certificate.serial_number > 0  # RFC 5280, 4.1.2.2; the library only warns
     except X509_ERRORS:
         raise MalformedAttestation("the certificate is not one in DER") from None
+    if not positive:
+        raise MalformedAttestation("the serial number of the certificate is not positive")
     if not der.endswith(b"\x00" + certificate.signature):  # unused bits of the signature can say anything
         raise MalformedAttestation("the certificate is not one in DER")
     return certificate
