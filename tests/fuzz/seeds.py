@@ -53,7 +53,7 @@ def envelopes() -> tuple[bytes, ...]:
     return tuple(layer.content for form, layer in _layers() if form.wrap is Wrap.ATT)
 
 
-def annotations() -> tuple[bytes, ...]:
+def legacy_annotations() -> tuple[bytes, ...]:
     return tuple(json.dumps(dict(layer.annotations)).encode() for form, layer in _layers() if form.wrap is Wrap.SIG)
 
 

@@ -56,11 +56,15 @@ class Target:
 
     def feed(self, content: bytes) -> None:
         """Hold the property against `content`; anything that it raises is a finding."""
-        try:
-            self.parse(content)
-        except ALLOWED as error:
-            if not str(error).isprintable():
-                raise AssertionError("the message can't be printed") from error
+        _hold(partial(self.parse, content))
+
+
+def _hold(parse: Callable[[], object]) -> None:
+    try:
+        parse()
+    except ALLOWED as error:
+        if not str(error).isprintable():
+            raise AssertionError("the message can't be printed") from error
 
 
 def _text(content: bytes) -> str:
@@ -72,8 +76,8 @@ def _annotations(content: bytes) -> None:
         annotations = msgspec.json.decode(content, type=dict[str, str])
     except ValueError:
         return
-    for parse in (parse_annotations, parse_signature):
-        Target(parse=lambda _, parse=parse: parse(annotations), seeds=tuple).feed(content)
+    _hold(partial(parse_annotations, annotations))
+    _hold(partial(parse_signature, annotations))
 
 
 def _predicate(predicate_type: str, content: bytes) -> object:
@@ -99,20 +103,20 @@ def _token(content: bytes) -> object:
 
 def _manifest(content: bytes) -> None:
     for kind in sorted(MANIFEST_TYPES | INDEX_TYPES):
-        Target(parse=partial(parse_manifest, content_type=kind), seeds=tuple).feed(content)
+        _hold(partial(parse_manifest, content, content_type=kind))
 
 
 def _objects(content: bytes) -> None:
     for item in parse_objects(_text(content), "fuzz.yaml"):
         compiling = OBJECTS.get(str(item.get("kind")))
         if compiling is not None:
-            Target(parse=lambda _, item=item, compiling=compiling: compiling(item), seeds=tuple).feed(content)
+            _hold(partial(compiling, item))
 
 
 TARGETS: Mapping[str, Target] = {
     "bundle": Target(parse=parse_bundle, seeds=seeds.bundles),
     "envelope": Target(parse=parse_envelope, seeds=seeds.envelopes),
-    "annotations": Target(parse=_annotations, seeds=seeds.annotations),
+    "annotations": Target(parse=_annotations, seeds=seeds.legacy_annotations),
     "simple-signing": Target(parse=parse_simple_signing, seeds=seeds.simple_signings),
     "statement": Target(parse=read_statement, seeds=seeds.statements),
     "provenance-v0.1": Target(parse=partial(_predicate, PROVENANCE_V01), seeds=seeds.provenances_v01),
