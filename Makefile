@@ -29,6 +29,11 @@ check: .venv/.stamp ## Format, lint, types, import contracts and the tests witho
 bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry
 	$(BIN)/python -m tests.bench.run
 
+.PHONY: fuzz
+fuzz: .venv/.stamp ## Fuzz every parser of foreign bytes, each for SECONDS (600); TARGET=name for one
+	tests/tools/bootstrap.sh --group fuzz
+	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),600) $(TARGET)
+
 .PHONY: tools
 tools: .venv/.stamp ## Build etcd, kube-apiserver, registries, cosign and helm into the user's cache, once
 	$(TOOLS)

@@ -16,7 +16,7 @@ from controller.trust.sct import verify_sct
 MAX_BYTES = 65_536  # of one certificate
 
 # Critical extensions of a leaf that are enforced here or by who asks; any other one refuses (RFC 5280, 4.2).
-_UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
+_UNDERSTOOD = {x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName}
 
 
 def verify_certificate(
@@ -75,16 +75,20 @@ def _load(der: bytes) -> x509.Certificate:
         raise MalformedAttestation(f"a certificate of more than {MAX_BYTES // 1024} KiB")
     try:
         certificate = x509.load_der_x509_certificate(der)
+        positive = certificate.serial_number > 0  # RFC 5280, 4.1.2.2; the library only warns
     except X509_ERRORS:
         raise MalformedAttestation("the certificate is not one in DER") from None
+    if not positive:
+        raise MalformedAttestation("the serial number of the certificate is not positive")
     if not der.endswith(b"\x00" + certificate.signature):  # unused bits of the signature can say anything
         raise MalformedAttestation("the certificate is not one in DER")
     return certificate
 
 
 def _require_usage(leaf: x509.Certificate) -> None:
-    values = {type(one.value): one.value for one in leaf.extensions}
-    if any(one.critical and not isinstance(one.value, _UNDERSTOOD) for one in leaf.extensions):
+    extensions = list(leaf.extensions)
+    values = {type(one.value): one.value for one in extensions}
+    if any(one.critical and type(one.value) not in _UNDERSTOOD for one in extensions):
         raise NotVerified("the certificate has a critical extension that is not known")
     match values.get(x509.BasicConstraints):
         case x509.BasicConstraints(ca=True):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.hazmat import asn1
+from cryptography.x509.oid import ExtensionOID
 
 from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner, Extensions, SubjectType
@@ -15,6 +16,7 @@ MAX_BYTES = 8192  # of one name or extension
 
 _ARC = "1.3.6.1.4.1.57264.1."
 _OTHER_NAME = x509.ObjectIdentifier(_ARC + "7")
+_UTF8_STRING, _LONG_FORM = b"\x0c", 0x80  # X.690, 8.23 and 8.1.3.5
 _ISSUER, _OLD_ISSUER = 8, 1
 _FIELDS: Mapping[int, str] = {
     2: "workflow_trigger",
@@ -67,9 +69,10 @@ def signer_of(leaf: x509.Certificate, *, root_name: str) -> CertificateSigner:
 
 def _name(leaf: x509.Certificate) -> tuple[SubjectType, str]:
     try:
-        names = list(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        found = leaf.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except x509.ExtensionNotFound:
-        names = []
+        found = None
+    names = list(found) if isinstance(found, x509.SubjectAlternativeName) else []
     if len(names) != 1:
         raise NotVerified("the certificate is not for exactly one name")
     kind, text = _read_name(names[0])
@@ -91,17 +94,25 @@ def _read_name(name: x509.GeneralName) -> tuple[SubjectType, str]:
 
 def _said(leaf: x509.Certificate) -> dict[int, str]:
     """The texts of all extensions that are read, by number."""
-    contents = {
-        _NUMBERS[one.oid]: one.value.value
-        for one in leaf.extensions
-        if one.oid in _NUMBERS and isinstance(one.value, x509.UnrecognizedExtension)
-    }
+    contents: dict[int, bytes] = {}
+    for one in leaf.extensions:
+        number = _NUMBERS.get(one.oid)
+        value = one.value
+        if number is not None and isinstance(value, x509.UnrecognizedExtension):
+            contents[number] = value.value
     if any(len(content) > MAX_BYTES for content in contents.values()):
         raise NotVerified(f"an extension of the certificate is longer than {MAX_BYTES} bytes")
     return {
-        number: content.decode() if number in _FIRST_GENERATION else asn1.decode_der(str, content)
+        number: content.decode() if number in _FIRST_GENERATION else _utf8_string(content)
         for number, content in contents.items()
     }
+
+
+def _utf8_string(content: bytes) -> str:
+    """A DER UTF8String; the short ones, which are nearly all, need no decoder. Raises ValueError."""
+    if content[:1] == _UTF8_STRING and len(content) > 1 and content[1] == len(content) - 2 < _LONG_FORM:
+        return content[2:].decode()
+    return asn1.decode_der(str, content)
 
 
 def _require_agreement(said: Mapping[int, str]) -> None:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -93,6 +93,31 @@ _SHA256 = hashes.SHA256()
 
 
 @dataclass(frozen=True, slots=True)
+class _Scheme:
+    """What an algorithm verifies a digest with, made once: a bundle costs a handful of verifications."""
+
+    digest_size: int
+    hasher: Callable[[bytes], "hashlib._Hash"]
+    prehashed: Prehashed
+    ecdsa: ec.ECDSA
+    rsa_padding: padding.AsymmetricPadding | None = None
+
+    def digest(self, message: bytes) -> bytes:
+        return self.hasher(message).digest()
+
+    @classmethod
+    def of(cls, hashing: hashes.HashAlgorithm, rsa_padding: padding.AsymmetricPadding | None = None) -> "_Scheme":
+        prehashed = Prehashed(hashing)
+        return cls(hashing.digest_size, getattr(hashlib, hashing.name), prehashed, ec.ECDSA(prehashed), rsa_padding)
+
+
+_SCHEMES: Mapping[Algorithm, _Scheme] = {
+    **{algorithm: _Scheme.of(hashing) for algorithm, (_, hashing) in _CURVES.items()},
+    **{algorithm: _Scheme.of(_SHA256, padded) for algorithm, padded in _PADDINGS.items()},
+}
+
+
+@dataclass(frozen=True, slots=True)
 class PublicKey:
     """A public key and the algorithms it signs with, the usual one first.
 
@@ -115,46 +140,37 @@ class PublicKey:
         """Return only if `signature` is this key's over `message`, by one of its algorithms; raises NotVerified.
 
         An ECDSA signature has its one canonical DER form: raw r||s, trailing bytes, padded lengths, zero and negative
-        integers are refused. Says nothing about the key's window.
+        integers are refused (by OpenSSL, which encodes anew what it decoded and compares; tests hold it to that). Says
+        nothing about the key's window.
         """
-        match self._key:
-            case ed25519.Ed25519PublicKey():
-                self._verify_ed25519(self._key, signature, message)
-            case _:
-                digests = {size: hashlib.new(name, message).digest() for size, name in self._hashes().items()}
-                self._verify_any(signature, digests)
+        if isinstance(self._key, ed25519.Ed25519PublicKey):
+            self._verify_ed25519(self._key, signature, message)
+        elif not any(self._holds(scheme, signature, scheme.digest(message)) for scheme in self._schemes()):
+            raise NotVerified("the signature is not by this key, or what it signed was changed")
 
     def verify_digest(self, signature: bytes, digest: bytes) -> None:
         """The same for a message whose digest the caller has computed himself, by the hash of the algorithm.
 
         Raises NotVerified where no algorithm of this key hashes to as many bytes; Ed25519 (RFC 8032) never does.
         """
-        self._verify_any(signature, {len(digest): digest})
+        fitting = (scheme for scheme in self._schemes() if scheme.digest_size == len(digest))
+        if not any(self._holds(scheme, signature, digest) for scheme in fitting):
+            raise NotVerified("the signature is not by this key, or what it signed was changed")
 
-    def _hashes(self) -> dict[int, str]:
-        used = (_CURVES[name][1] if name in _CURVES else _SHA256 for name in self.algorithms)
-        return {algorithm.digest_size: algorithm.name for algorithm in used}
+    def _schemes(self) -> list[_Scheme]:
+        return [_SCHEMES[algorithm] for algorithm in self.algorithms if algorithm in _SCHEMES]
 
-    def _verify_any(self, signature: bytes, digests: Mapping[int, bytes]) -> None:
-        for algorithm in self.algorithms:
-            try:
-                if self._holds(algorithm, signature, digests):
-                    return
-            except InvalidSignature:
-                continue
-        raise NotVerified("the signature is not by this key, or what it signed was changed")
-
-    def _holds(self, algorithm: Algorithm, signature: bytes, digests: Mapping[int, bytes]) -> bool:
-        """Whether there is a digest of this algorithm's hash, and the signature holds; raises InvalidSignature."""
-        hashing = _CURVES[algorithm][1] if algorithm in _CURVES else _SHA256
-        digest = digests.get(hashing.digest_size)
-        if digest is None or algorithm is Algorithm.PKIX_ED25519:
+    def _holds(self, scheme: _Scheme, signature: bytes, digest: bytes) -> bool:
+        try:
+            match self._key:
+                case ec.EllipticCurvePublicKey():
+                    _verify_ecdsa(self._key, signature, digest, scheme.ecdsa)
+                case rsa.RSAPublicKey() if scheme.rsa_padding is not None:
+                    self._key.verify(signature, digest, scheme.rsa_padding, scheme.prehashed)
+                case _:
+                    return False
+        except InvalidSignature:
             return False
-        if isinstance(self._key, ec.EllipticCurvePublicKey):
-            _refuse_uncanonical(signature, (self._key.key_size + 7) // 8)
-            self._key.verify(signature, digest, ec.ECDSA(Prehashed(hashing)))
-        elif isinstance(self._key, rsa.RSAPublicKey):
-            self._key.verify(signature, digest, _PADDINGS[algorithm], Prehashed(hashing))
         return True
 
     @staticmethod
@@ -251,10 +267,19 @@ def _fits(key: _Key, algorithm: Algorithm) -> bool:
             return key.key_size >= _RSA_BITS.get(algorithm, MAX_RSA_BITS + 1)
 
 
-def _refuse_uncanonical(signature: bytes, coordinate: int) -> None:
-    """Two spellings of one signature would be two documents; decoders differ in what they forgive."""
-    if len(signature) > 2 * (coordinate + 3) + 3:  # two integers with a sign byte, and a sequence around them
+def _verify_ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, digest: bytes, scheme: ec.ECDSA) -> None:
+    """Raises InvalidSignature, and NotVerified where the reason is the signature's own spelling."""
+    if len(signature) > 2 * ((key.key_size + 7) // 8 + 3) + 3:  # two integers with a sign byte, a sequence around them
         raise NotVerified("the signature is too long for its curve")
+    try:
+        key.verify(signature, digest, scheme)
+    except InvalidSignature:
+        _explain_uncanonical(signature)
+        raise
+
+
+def _explain_uncanonical(signature: bytes) -> None:
+    """Two spellings of one signature would be two documents. OpenSSL refuses all but one; this says so."""
     try:
         r, s = decode_dss_signature(signature)
     except ValueError:

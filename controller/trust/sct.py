@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
+from cryptography.x509.oid import ExtensionOID
 
 from controller.core.errors import NotVerified
 from controller.trust.log import TransparencyLog
@@ -32,10 +33,10 @@ def verify_sct(leaf: x509.Certificate, issuer: Issuer, logs: Sequence[Transparen
 
 def _embedded(leaf: x509.Certificate) -> Sequence[SignedCertificateTimestamp]:
     try:
-        stamps = leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
+        stamps = leaf.extensions.get_extension_for_oid(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS).value
     except x509.ExtensionNotFound:
         raise NotVerified("the certificate carries no SCT: no CT log vouches for it") from None
-    if not 0 < len(stamps) <= MAX_TIMESTAMPS:
+    if not isinstance(stamps, x509.PrecertificateSignedCertificateTimestamps) or not 0 < len(stamps) <= MAX_TIMESTAMPS:
         raise NotVerified(f"the certificate carries no SCT, or more than {MAX_TIMESTAMPS}")
     return list(stamps)
 

@@ -59,6 +59,8 @@ def require_path(chain: Sequence[Certificate]) -> None:
 def require_signer(certificate: Certificate) -> None:
     """Return only if it may sign timestamps, and nothing else (RFC 3161, 2.3). Raises NotVerified."""
     _refuse_unknown_critical(certificate)
+    if certificate.serial_number <= 0:  # RFC 5280, 4.1.2.2; the library only warns
+        raise NotVerified("the serial number of the timestamp's certificate is not positive")
     if is_authority(certificate):
         raise NotVerified("the certificate that signs timestamps is a CA")
     try:
@@ -91,7 +93,7 @@ def _require_issued(certificate: Certificate, issuer: Certificate) -> None:
         raise NotVerified("a certificate of the timestamp authority is signed with a hash that is not accepted")
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, *ASN1_ERRORS):  # TypeError: a key that signs no certificates
+    except (InvalidSignature, *ASN1_ERRORS):
         raise NotVerified("the certificate of the timestamp was not issued by its authority") from None
 
 

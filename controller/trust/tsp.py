@@ -8,24 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
-from cryptography.x509 import (
-    Certificate,
-    DuplicateExtension,
-    InvalidVersion,
-    Name,
-    ObjectIdentifier,
-    UnsupportedGeneralNameType,
-)
+from cryptography.x509 import Certificate, Name, ObjectIdentifier
 
 from controller.core.errors import MalformedAttestation
+from controller.trust.keys import X509_ERRORS
 
 MAX_TOKEN_BYTES = 65_536
 MAX_CERTIFICATES = 10
 
-# What reading ASN.1 and certificates can raise; three of them are not a ValueError.
-ASN1_ERRORS = (ValueError, UnsupportedAlgorithm, InvalidVersion, DuplicateExtension, UnsupportedGeneralNameType)
+ASN1_ERRORS = X509_ERRORS  # a token holds names and certificates: reading it raises all that reading those does
 
 _GRANTED = {0, 1}  # granted and grantedWithMods: the two that come with a token
 _SIGNED_DATA = ObjectIdentifier("1.2.840.113549.1.7.2")

@@ -23,6 +23,7 @@ _GENERATOR = "https://github.com/slsa-framework/slsa-github-generator"
 _CLOUD_BUILD = "https://cloudbuild.googleapis.com"
 _TEKTON = "https://tekton.dev/chains/v2"
 _GITLAB = "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/*/PROVENANCE.md"
+_GITLAB_PLATFORM = "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"
 _GITLAB_RUNNER = re.compile(r"https://gitlab\.com/gitlab-org/gitlab-runner/-/blob/[A-Za-z0-9._-]{1,100}/PROVENANCE\.md")
 
 READERS_V01: Mapping[str, Reader] = {
@@ -50,6 +51,7 @@ READERS_V1: Mapping[str, Reader] = {
     "https://slsa.dev/container-based-build/v0.1?draft": container_based,
     "https://cloud.google.com/build/gcb-buildtypes/google-worker/v1": cloud_build,
     _GITLAB: gitlab_v1,
+    _GITLAB_PLATFORM: gitlab_v1,
     f"{_TEKTON}/slsa": tekton_v1,
     f"{_TEKTON}/slsa-tekton": tekton_v1,
     "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md": buildkit_v1,

@@ -12,6 +12,7 @@ MAX_TREE_SIZE = 2**63 - 1
 
 _SIGNATURE = re.compile(r"— (?P<name>[^\s+]+) (?P<content>[A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _HINT_BYTES = 4
 
 
@@ -62,7 +63,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
 def _split(text: str) -> tuple[str, list[str]]:
     if len(text) > MAX_CHARACTERS:
         raise MalformedAttestation(f"the checkpoint is longer than {MAX_CHARACTERS} characters")
-    if any(char != "\n" and (char < " " or char == "\x7f") for char in text):
+    if _CONTROL.search(text):
         raise MalformedAttestation("the checkpoint holds control characters")
     note, blank, block = text.partition("\n\n")
     if not blank or not block.endswith("\n") or "\n\n" in block or block.startswith("\n"):

@@ -78,8 +78,3 @@ _READERS: dict[str, Callable[[bytes, bool], Provenance]] = {
     PROVENANCE_V02: read_provenance_v02,
     PROVENANCE_V1: _read_v1,
 }
-
-
-def parse_provenance_v1(predicate: bytes) -> Provenance:
-    """As `read_provenance`, for a signed predicate of v1."""
-    return read_provenance(PROVENANCE_V1, predicate, signed=True)

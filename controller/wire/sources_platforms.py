@@ -92,7 +92,7 @@ def gitlab(build: Build) -> Origin:
 
 
 def gitlab_v1(build: Build) -> Origin:
-    """GitLab runner's v1: `source`; its commit is that of the dependency with the same address."""
+    """GitLab's v1, by its runners or by the platform: `source`; its commit is that of the dependency so addressed."""
     uri = read_part(build.parameters, _Job).source or ""
     described = next((each for each in build.resources if each.uri == uri), Resource(uri=uri))
     return Origin(source=_with_gitlab_commit(agreed(described, ()), described))

@@ -79,6 +79,3 @@ def read_statement(payload: bytes) -> Statement:
         sha256=frozenset(digest["sha256"] for digest in digests if "sha256" in digest),
         commits=frozenset(commit for commit in commits if _COMMIT.fullmatch(commit)),
     )
-
-
-parse_statement = read_statement

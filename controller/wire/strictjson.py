@@ -6,8 +6,6 @@ instead of read one way. RFC 8259 leaves all of these open; RFC 7493 (I-JSON) cl
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +17,8 @@ MAX_BYTES = 20 * 1024 * 1024  # of one attestation
 MAX_VALUES = 2_000_000  # keeps the worst document of MAX_BYTES under a couple of seconds and 250 MiB
 MAX_MEMBERS = 100_000  # of one object, for the same reason
 MAX_INTEGER_CHARACTERS = 400  # more than any number that a double holds
+
+_UNREADABLE = (RecursionError, ValueError)  # msgspec's and UnicodeDecodeError are ValueErrors
 
 _T = TypeVar("_T")
 
@@ -32,9 +32,11 @@ def parse_strict(content: bytes, shape: type[_T], *, what: str) -> _T:
     begins with `what`.
     """
     _refuse_oversize(content, what)
-    with _errors_of(what):
-        _refuse_ambiguous(content)
+    try:
+        _STRICT.decode(content.decode("utf-8"))
         return msgspec.json.decode(content, type=shape)
+    except _UNREADABLE as error:
+        raise _malformed(error, what) from _cause(error)
 
 
 def parse_part(content: bytes, shape: type[_T], *, what: str) -> _T:
@@ -42,39 +44,28 @@ def parse_part(content: bytes, shape: type[_T], *, what: str) -> _T:
 
     Raises MalformedAttestation, whose message begins with `what`.
     """
-    with _errors_of(what):
-        return msgspec.json.decode(content, type=shape)
-
-
-@contextmanager
-def _errors_of(what: str) -> Iterator[None]:
     try:
-        yield
-    except RecursionError:
-        raise MalformedAttestation(f"{what} is nested too deep") from None
-    except ValueError as error:  # every parser's error here is one, msgspec's and UnicodeDecodeError included
-        raise MalformedAttestation(f"{what}: {printable(str(error), limit=120)}") from error
+        return msgspec.json.decode(content, type=shape)
+    except _UNREADABLE as error:
+        raise _malformed(error, what) from _cause(error)
+
+
+def _malformed(error: Exception, what: str) -> MalformedAttestation:
+    if isinstance(error, RecursionError):
+        return MalformedAttestation(f"{what} is nested too deep")
+    return MalformedAttestation(f"{what}: {printable(str(error), limit=120)}")
+
+
+def _cause(error: Exception) -> Exception | None:
+    """What the refusal is told to come from: a traceback of a million frames explains nothing."""
+    return None if isinstance(error, RecursionError) else error
 
 
 def _refuse_oversize(content: bytes, what: str) -> None:
     if len(content) > MAX_BYTES:
         raise MalformedAttestation(f"{what} is larger than {MAX_BYTES // 1024 // 1024} MiB")
-    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+    if len(content) > MAX_VALUES and sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
         raise MalformedAttestation(f"{what} holds more than {MAX_VALUES} values")
-
-
-def _refuse_ambiguous(content: bytes) -> None:
-    """Walk the whole document; objects and numbers are dropped as soon as they were seen.
-
-    msgspec refuses lone surrogates wherever they stand, but neither duplicates nor, in what it skips, bad UTF-8.
-    """
-    json.loads(
-        content.decode("utf-8"),
-        object_pairs_hook=_refuse_duplicates,
-        parse_constant=_refuse_constant,
-        parse_float=_refuse_infinite,
-        parse_int=_refuse_long,
-    )
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:
@@ -96,3 +87,13 @@ def _refuse_infinite(text: str) -> None:
 def _refuse_long(text: str) -> None:
     if len(text) > MAX_INTEGER_CHARACTERS:
         raise ValueError("number out of range")
+
+
+# Walks the whole document, made once; objects and numbers are dropped as soon as they were seen. msgspec refuses lone
+# surrogates wherever they stand, but neither duplicates nor, in what it skips, bad UTF-8.
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_refuse_duplicates,
+    parse_constant=_refuse_constant,
+    parse_float=_refuse_infinite,
+    parse_int=_refuse_long,
+)

@@ -16,14 +16,20 @@ class Ratio:
     against: str
     base: float
     ratio: float
+    goal: float | None = None
 
     def __str__(self) -> str:
         value, base = f"{self.value:,.4g} {self.unit}", f"{self.base:,.4g} {self.unit}"
-        return f"{self.name:<52} {value:>14}   {self.ratio:6.2f} x {self.against} ({base})"
+        told = f"{self.name:<52} {value:>14}   {self.ratio:6.2f} x {self.against} ({base})"
+        return told if self.goal is None else f"{told}, goal at most {self.goal:.2f}: {self._outcome}"
+
+    @property
+    def _outcome(self) -> str:
+        return "met" if self.goal is None or self.ratio <= self.goal else "MISSED"
 
 
-def ratio(name: str, unit: str, against: str, pairs: list[tuple[float, float]]) -> Ratio:
-    """The ratio of paired figures."""
+def ratio(name: str, unit: str, against: str, pairs: list[tuple[float, float]], *, goal: float | None = None) -> Ratio:
+    """The ratio of paired figures; `goal` is the most that it should be."""
     return Ratio(
         name=name,
         unit=unit,
@@ -31,15 +37,23 @@ def ratio(name: str, unit: str, against: str, pairs: list[tuple[float, float]]) 
         against=against,
         base=statistics.median(base for _, base in pairs),
         ratio=statistics.median(value / base for value, base in pairs),
+        goal=goal,
     )
 
 
 def side_by_side(
-    name: str, work: Callable[[], object], against: str, base: Callable[[], object], *, times: int, rounds: int = 7
+    name: str,
+    work: Callable[[], object],
+    against: str,
+    base: Callable[[], object],
+    *,
+    times: int,
+    rounds: int = 7,
+    goal: float | None = None,
 ) -> Ratio:
     """Microseconds a call of `work` against `base`, in alternating rounds after one that does not count."""
     pairs = [(_microseconds(work, times), _microseconds(base, times)) for _ in range(rounds + 1)]
-    return ratio(name, "us", against, pairs[1:])
+    return ratio(name, "us", against, pairs[1:], goal=goal)
 
 
 def _microseconds(work: Callable[[], object], times: int) -> float:

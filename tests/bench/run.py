@@ -22,7 +22,7 @@ def report(title: str, ratios: Iterable[Ratio]) -> None:
 def main() -> None:
     print(f"Python {platform.python_version()} on {platform.machine()}")
     report("Verification of one candidate", verification.measure())
-    report("Verification of one keyless bundle", oracle.measure())
+    report("Verification of one bundle", oracle.measure())
     report("Judging one image", judgement.measure())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report("Reviews over TLS, one process", runner.run(reviews.measure()))

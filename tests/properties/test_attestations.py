@@ -19,14 +19,13 @@ from controller.wire.bundle import parse_bundle
 from controller.wire.candidate import Candidate, Container
 from controller.wire.encoding import parse_base64
 from controller.wire.envelope import parse_envelope
-from controller.wire.provenance import parse_provenance_v1
 from controller.wire.signature import parse_simple_signing
-from controller.wire.statement import parse_statement
+from controller.wire.statement import read_statement
 from tests.support.foundry import Foundry, encode, statement
 from tests.support.judging import SUBJECT, judge, proven
 
 FOUNDRY = Foundry()
-PARSERS = [parse_bundle, parse_envelope, parse_provenance_v1, parse_simple_signing, parse_statement]
+PARSERS = [parse_bundle, parse_envelope, parse_simple_signing, read_statement]
 PAYLOADS = [FOUNDRY.provenance(SUBJECT), FOUNDRY.image_signature(SUBJECT)]
 GOOD = [
     *(FOUNDRY.bundle_layer(payload).candidate() for payload in PAYLOADS),

@@ -74,6 +74,7 @@ class Leaf:
     usages: tuple[int, ...] | None = (DIGITAL_SIGNATURE,)
     purposes: tuple[str, ...] | None = (CODE_SIGNING,)
     ca: bool = False
+    serial: int | None = None
     extra: tuple[bytes, ...] = ()
 
     def extensions(self, spki: bytes, issuer_spki: bytes) -> list[bytes]:
@@ -186,7 +187,13 @@ class Authority:
 
     def _tbs(self, leaf: Leaf, spki: bytes, extensions: list[bytes]) -> bytes:
         return to_be_signed(
-            issuer=self.name, subject=name(""), spki=spki, span=leaf.span, extensions=extensions, key=self.key
+            issuer=self.name,
+            subject=name(""),
+            spki=spki,
+            span=leaf.span,
+            extensions=extensions,
+            key=self.key,
+            serial=leaf.serial,
         )
 
 

@@ -58,13 +58,20 @@ def certificate(
 
 
 def to_be_signed(
-    *, issuer: bytes, subject: bytes, spki: bytes, span: Span, extensions: Sequence[bytes], key: KeyPair
+    *,
+    issuer: bytes,
+    subject: bytes,
+    spki: bytes,
+    span: Span,
+    extensions: Sequence[bytes],
+    key: KeyPair,
+    serial: int | None = None,
 ) -> bytes:
-    """The TBSCertificate; its serial number follows from its other content."""
+    """The TBSCertificate; without `serial` its serial number follows from its other content."""
     validity = sequence(utc_time(span.start), utc_time(span.end))
     rest = b"".join([algorithm(key), issuer, validity, subject, spki])
-    serial = int.from_bytes(hashlib.sha256(rest).digest()[:16], "big") | 1
-    return sequence(explicit(0, integer(2)), integer(serial), rest, explicit(3, sequence(*extensions)))
+    number = int.from_bytes(hashlib.sha256(rest).digest()[:16], "big") | 1 if serial is None else serial
+    return sequence(explicit(0, integer(2)), integer(number), rest, explicit(3, sequence(*extensions)))
 
 
 def algorithm(key: KeyPair) -> bytes:

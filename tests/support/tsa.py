@@ -65,6 +65,7 @@ class TimestampAuthority:
         *,
         kind: KeyKind = KeyKind.P384,
         purpose: str = TIME_STAMPING,
+        critical: bool = True,
         leaf_span: Span | None = None,
     ) -> None:
         root_key = KeyPair(f"tsa root {name_}", kind)
@@ -92,7 +93,7 @@ class TimestampAuthority:
                 key_usage(DIGITAL_SIGNATURE),
                 subject_key(self.key.spki),
                 authority_key(root_key.spki),
-                extended_key_usage(purpose, critical=True),
+                extended_key_usage(purpose, critical=critical),
             ],
         )
 

@@ -1,8 +1,10 @@
 """Signed timestamps against authorities that stamp what each test says."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from cryptography import x509
@@ -449,6 +451,47 @@ def test_an_oversize_token_is_refused_before_it_is_read() -> None:
     huge = der.sequence(der.sequence(der.element(0x02, b"\x01" * 10 * 1024 * 1024)))
     with pytest.raises(MalformedAttestation, match=f"longer than {MAX_TOKEN_BYTES} bytes"):
         parse_token(huge)
+
+
+@pytest.mark.case("PARSE-012")
+def test_a_name_that_cannot_be_is_refused() -> None:
+    """A BIT STRING for a common name: the library raises what is no ValueError."""
+    written = ROOT.certificate.subject.public_bytes()
+    token = token_of(Stamp())
+    assert written in token
+    broken = token.replace(written, written.replace(b"\x0c\x04root", b"\x03\x04root"))
+    with pytest.raises(NotVerified, match="not a timestamp response in DER"):
+        verify_timestamp(broken, signature=SIGNATURE, authorities=(authority(),))
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # as in production
+@pytest.mark.parametrize("serial", [0, -1])
+def test_a_signer_without_a_positive_serial_number_is_refused(serial: int) -> None:
+    signer = renumbered(SIGNER, serial)
+    refused(Stamp(signer=signer, certificates=(signer.der,)), "serial number", authority(ROOT))
+
+
+@pytest.mark.parametrize("action", ["error", "ignore"])
+def test_a_negative_serial_number_is_refused_whatever_becomes_of_warnings(action: Literal["error", "ignore"]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        signer = renumbered(SIGNER, -1)
+        token = token_of(Stamp(signer=signer, certificates=(signer.der,)))
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        with pytest.raises(NotVerified):
+            verify_timestamp(token, signature=SIGNATURE, authorities=(authority(ROOT),))
+
+
+def renumbered(holder: Holder, serial: int) -> Holder:
+    """The same certificate with another serial number, issued by the root."""
+    number = der.integer(holder.certificate.serial_number)
+    tbs = holder.certificate.tbs_certificate_bytes
+    content = tbs[4:].replace(number, der.integer(serial), 1)
+    signed = der.sequence(content)
+    signature = sign(ROOT.key, signed, SHA256)
+    whole = der.sequence(signed, algorithm(ECDSA[SHA256]), der.bits(signature))
+    return Holder(key=holder.key, certificate=x509.load_der_x509_certificate(whole))
 
 
 @pytest.mark.case("PARSE-012")

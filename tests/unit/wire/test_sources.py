@@ -210,6 +210,19 @@ def test_forty_digits_under_sha256_are_a_commit_for_gitlab_only() -> None:
     assert v02(f"{GITLAB}#", config(uri, sha256=COMMIT)) == SourceClaim()
 
 
+def test_what_gitlabs_platform_attests_names_source_and_commit() -> None:
+    """Its dependencies hold images, too: the source is the one with the address of the project."""
+    platform = "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"
+    uri = "https://gitlab.com/acme/shop"
+    image = resource("pkg:docker/registry.example/base@1", sha256="5f" * 32)
+    parameters = {"source": uri, "entryPoint": "build-job", "variables": {"CI": "true"}}
+    assert v1(platform, parameters, image, resource(uri, gitCommit=COMMIT)) == SourceClaim(
+        repository=uri, commit=COMMIT
+    )
+    assert v1(platform, parameters, image) == SourceClaim(repository=uri)
+    assert v1(f"{platform}/", parameters, resource(uri, gitCommit=COMMIT)) == SourceClaim()
+
+
 @pytest.mark.case("SRC-022")
 def test_google_cloud_build_has_three_dialects() -> None:
     first = v01(f"{CLOUD}/GoogleHostedWorker@v0.2", {"uri": f"{SHOP}/commit/{COMMIT}"}, entryPoint="cloudbuild.yaml")
