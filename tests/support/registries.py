@@ -75,11 +75,14 @@ class Pushed:
 class Registry:
     """A registry server on 127.0.0.1, plain HTTP unless it is given an identity. What it holds ends with it."""
 
-    def __init__(self, kind: Kind, folder: Path, identity: Identity | None = None) -> None:
+    def __init__(
+        self, kind: Kind, folder: Path, identity: Identity | None = None, *, access: Mapping[str, Any] | None = None
+    ) -> None:
+        """`access` is what distribution's settings call auth; the other server lets everybody in."""
         folder.mkdir(parents=True, exist_ok=True)
         program = binary(kind.value)
         tls = identity.write(folder, "registry") if identity else None
-        arguments = _arguments(kind, folder, tls)
+        arguments = _arguments(kind, folder, tls, access or {})
         self._process = Process([program, *arguments], log=folder / "registry.log")
         self._process.wait_ready(lambda: BOUND[kind.value].search(self._process.output()) is not None)
         bound = BOUND[kind.value].search(self._process.output())
@@ -220,13 +223,13 @@ def sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _arguments(kind: Kind, folder: Path, tls: tuple[Path, Path] | None) -> list[str | Path]:
+def _arguments(kind: Kind, folder: Path, tls: tuple[Path, Path] | None, access: Mapping[str, Any]) -> list[str | Path]:
     if kind is Kind.REFERRERS:
         return ["--tls-cert", tls[0], "--tls-key", tls[1]] if tls else []
     http: dict[str, Any] = {"addr": "127.0.0.1:0"}
     if tls:
         http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
-    settings = {"version": 0.1, "log": {"level": "info"}, "storage": {"inmemory": {}}, "http": http}
+    settings = {"version": 0.1, "log": {"level": "info"}, "storage": {"inmemory": {}}, "http": http, "auth": access}
     path = folder / "registry.json"
     path.write_text(json.dumps(settings))
     return ["serve", path]
