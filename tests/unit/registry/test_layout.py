@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from controller.core.errors import (
     RegistryUnavailable,
 )
 from controller.core.image import Digest, Repository
-from controller.registry import layoutfiles
+from controller.registry import layout, layoutfiles
 from controller.registry.client import MAX_BLOB_BYTES, MAX_MANIFEST_BYTES
 from controller.registry.layout import Layout, LayoutRegistry, open_image
 from controller.registry.layoutwriting import new_layout
@@ -296,7 +297,7 @@ async def test_what_cannot_be_searched_hides_nothing_that_was_found(folder: Fold
 
 
 @pytest.mark.case("REG-019")
-async def test_reading_is_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reading_is_bounded(folder: Folder) -> None:
     large = folder.store(b"{" + bytes(MAX_MANIFEST_BYTES))
     registry = folder.registry()
     with pytest.raises(LimitExceeded):
@@ -306,7 +307,16 @@ async def test_reading_is_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatc
     os.truncate(folder.file(large), MAX_BLOB_BYTES + 1)
     with pytest.raises(LimitExceeded):
         await registry.blob(SHOP, Descriptor(media_type="x", digest=large, size=7))
-    monkeypatch.setattr(layoutfiles, "MAX_FILES", 0)
+
+
+@pytest.mark.case("REG-019")
+@pytest.mark.parametrize(("module", "bound"), [(layoutfiles, "MAX_FILES"), (layout, "MAX_SEARCHED_BYTES")])
+async def test_a_search_that_was_cut_short_is_told(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, module: ModuleType, bound: str
+) -> None:
+    folder.store(b"{}")
+    assert await listed(folder.registry(), MISSING) == []
+    monkeypatch.setattr(module, bound, 0)
     with pytest.raises(LimitExceeded):
         await anext(folder.registry().referrers(SHOP, MISSING))
 
@@ -347,8 +357,8 @@ async def test_junk_that_is_stored_disturbs_nobody(folder: Folder) -> None:
 
 def test_a_layout_is_written_whole(tmp_path: Path) -> None:
     content = Folder(tmp_path / "by hand").path.joinpath("oci-layout").read_bytes()
-    with new_layout(tmp_path / "new" / "shop") as layout:
-        layout.enter(content, media_type=OCI_MANIFEST, tag="v1")
+    with new_layout(tmp_path / "new" / "shop") as writer:
+        writer.enter(content, media_type=OCI_MANIFEST, tag="v1")
         assert not (tmp_path / "new" / "shop").exists()
     (entry,) = Layout.open(tmp_path / "new" / "shop").entries
     assert (entry.digest, entry.annotations) == (Digest.of(content), {REF_NAME: "v1"})
@@ -357,12 +367,12 @@ def test_a_layout_is_written_whole(tmp_path: Path) -> None:
 
 def test_a_layout_that_fails_or_lists_nothing_leaves_nothing(tmp_path: Path) -> None:
     def failing() -> None:
-        with new_layout(tmp_path / "shop") as layout:
-            layout.enter(b"{}", media_type=OCI_MANIFEST, tag=None)
+        with new_layout(tmp_path / "shop") as writer:
+            writer.enter(b"{}", media_type=OCI_MANIFEST, tag=None)
             raise RegistryUnavailable
 
     with pytest.raises(RegistryUnavailable):
         failing()
-    with new_layout(tmp_path / "shop") as layout:
-        layout.store(b"{}")
+    with new_layout(tmp_path / "shop") as writer:
+        writer.store(b"{}")
     assert list(tmp_path.iterdir()) == []
