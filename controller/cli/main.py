@@ -11,6 +11,7 @@ from controller.core.errors import MalformedDocument, NavicertError
 USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
 
 _COMMANDS = {
+    "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
     "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
     "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
     "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
