@@ -40,19 +40,26 @@ class Settings:
     """Everything `navicert serve` can be told.
 
     With `policies` nothing is read from a cluster; else the API server is that of `kubeconfig`, or of the pod's own
-    cluster. Without `registries` every registry is reached over TLS and anonymously.
+    cluster. With `client_ca` every client shows a certificate, with one of `client_names` in it where there are any.
+    `drain_seconds` is how long serving goes on after SIGTERM. Without `registries` every registry is reached over TLS
+    and anonymously.
     """
 
     tls_cert: Path
     tls_key: Path
+    client_ca: Path | None
+    client_names: frozenset[str]
     listen: Address
     status_listen: Address
     policies: Path | None
     kubeconfig: Path | None
     uncovered: Uncovered
     registries: Path | None
+    drain_seconds: float
     log_level: str
 
     def __post_init__(self) -> None:
         if self.policies is not None and self.kubeconfig is not None:
             raise MalformedDocument("--policies and --kubeconfig exclude each other: policies come from one place")
+        if self.client_names and self.client_ca is None:
+            raise MalformedDocument("--client-names needs --client-ca: without it no client shows a certificate")

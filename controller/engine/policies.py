@@ -25,7 +25,7 @@ from controller.wire.policy import (
 )
 from controller.wire.trustedroot import parse_trusted_root
 
-__all__ = ["PolicyStore", "Snapshot", "compile_object"]
+__all__ = ["PolicyStore", "Snapshot", "compile_object", "object_problems"]
 
 Source = Mapping[str, object]
 
@@ -104,6 +104,15 @@ def _revision(source: Source) -> tuple[str, str] | None:
         return None
     uid, version = metadata.get("uid"), metadata.get("resourceVersion")
     return (uid, version) if isinstance(uid, str) and isinstance(version, str) and uid and version else None
+
+
+def object_problems(source: Source, _snapshot: Snapshot | None) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """What is wrong with one object by itself, names of other objects not looked up; and nothing to advise."""
+    try:
+        compiled = compile_object(source)
+    except MalformedPolicy as error:
+        return error.problems, ()
+    return (compiled.problems if isinstance(compiled, BrokenPolicy | BrokenObject) else ()), ()
 
 
 def compile_object(source: Source) -> Compiled:
