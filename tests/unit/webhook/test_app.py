@@ -38,7 +38,9 @@ async def validate(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def status(*, ready: bool = True, metrics: Metrics | None = None) -> ASGIApp:
-    return status_app(unready=lambda: None if ready else "policies are not loaded yet", metrics=metrics or Metrics.create())
+    return status_app(
+        unready=lambda: None if ready else "policies are not loaded yet", metrics=metrics or Metrics.create()
+    )
 
 
 @pytest.mark.case("SVC-012")
