@@ -1,7 +1,9 @@
 """The settings of `navicert serve`. Flag, environment variable (NAVICERT_*) and chart value bear the same name."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +12,9 @@ from controller.core.policy import Uncovered
 from controller.core.text import printable
 
 MAX_PORT = 65535
+
+_DURATION = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[hms])")
+_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +40,29 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def parse_duration(text: str) -> timedelta:
+    """Read a duration as objects write it, such as 2160h; raises MalformedDocument."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise MalformedDocument(f"{printable(text)!r} is no duration: write hours, minutes or seconds, as 2160h")
+    return timedelta(seconds=int(found["number"]) * _SECONDS[found["unit"]])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything `navicert serve` can be told.
 
     With `policies` nothing is read from a cluster; else the API server is that of `kubeconfig`, or of the pod's own
-    cluster. Without `registries` every registry is reached over TLS, without `credentials` anonymously; programs that
-    the credentials name are run from `credential_programs` only.
+    cluster. With `client_ca` every client shows a certificate, with one of `client_names` in it where there are any.
+    `drain_seconds` is how long serving goes on after SIGTERM. Without `registries` every registry is reached over TLS,
+    without `credentials` anonymously; programs that the credentials name are run from `credential_programs` only. No
+    SLSAException counts that reaches further than `exception_maximum` after its creation.
     """
 
     tls_cert: Path
     tls_key: Path
+    client_ca: Path | None
+    client_names: frozenset[str]
     listen: Address
     status_listen: Address
     policies: Path | None
@@ -54,8 +71,12 @@ class Settings:
     registries: Path | None
     credentials: Path | None
     credential_programs: Path | None
+    exception_maximum: timedelta
+    drain_seconds: float
     log_level: str
 
     def __post_init__(self) -> None:
         if self.policies is not None and self.kubeconfig is not None:
             raise MalformedDocument("--policies and --kubeconfig exclude each other: policies come from one place")
+        if self.client_names and self.client_ca is None:
+            raise MalformedDocument("--client-names needs --client-ca: without it no client shows a certificate")

@@ -3,48 +3,51 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 import uvloop
 
 from controller import __version__
-from controller.cli.files import read_policies, read_registries
+from controller.cli.files import read_registries
+from controller.cli.known import Known, know
 from controller.core.policy import Uncovered
+from controller.engine.admissibility import Review, review_object
 from controller.engine.announcing import Announcer
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
+from controller.engine.expiry import root_expiries
 from controller.engine.hosts import named_hosts
-from controller.engine.namespaces import Namespaces
-from controller.engine.policies import PolicyStore
-from controller.kube.client import ApiClient, Object, Resource
-from controller.kube.connection import Connection, from_kubeconfig, in_cluster
-from controller.kube.reflector import Callbacks, Reflector
+from controller.engine.observing import KnownHosts, ObservedRegistry
+from controller.engine.pinning import Resolver
+from controller.engine.policies import PolicyStore, Snapshot, Source
 from controller.registry.client import NO_CREDENTIALS, RegistryClient
 from controller.registry.credentials import Credentials, FileCredentials
 from controller.registry.programs import CredentialPrograms
-from controller.settings import Address, Settings
+from controller.settings import Address, Settings, parse_duration
 from controller.telemetry import Metrics, configure_logging
 from controller.webhook.app import admission_app, status_app
-from controller.webhook.review import Judge, ReviewEndpoint
-from controller.webhook.server import Listener, bind, load_certificate
+from controller.webhook.asgi import ASGIApp
+from controller.webhook.connections import Terms
+from controller.webhook.judging import Judge
+from controller.webhook.memory import settle_memory
+from controller.webhook.pinning import Pinner
+from controller.webhook.policing import PolicyReviewer
+from controller.webhook.review import ReviewEndpoint
+from controller.webhook.server import Listener, bind
 from controller.webhook.server import serve as serve_listeners
-from controller.wire.policy import GROUP, KINDS, VERSION
+from controller.webhook.tls import CertificateFiles, ServingCertificate
 from controller.wire.registries import Registries
 
 _log = logging.getLogger(__name__)
 
 VERIFYING_THREADS = 2
-NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
+_SETTLE_SECONDS = 0.2
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PATH = click.Path(exists=True, path_type=Path)
@@ -70,6 +73,13 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="Health and metrics, in the clear.",
 )
+@click.option("--client-ca", type=_FILE, help="Who must have issued the certificate that a client shows, PEM.")
+@click.option(
+    "--client-names",
+    metavar="NAME,...",
+    default="",
+    help="With --client-ca: names, one of which the certificate must bear; default: any.",
+)
 @click.option("--policies", type=_PATH, help="Policies from this file or folder, and no cluster.")
 @click.option("--kubeconfig", type=_FILE, help="The cluster to read policies from; default: the pod's own.")
 @click.option(
@@ -79,12 +89,27 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
 )
+@click.option(
+    "--exception-maximum",
+    type=parse_duration,
+    metavar="DURATION",
+    default="2160h",
+    show_default=True,
+    help="How far after its creation a SLSAException may reach.",
+)
 @click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
 @click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
 @click.option(
     "--credential-programs",
     type=_FOLDER,
     help="The folder of the docker-credential-* programs that --credentials may name.",
+)
+@click.option(
+    "--drain-seconds",
+    type=click.FloatRange(0, 600),
+    default=2.0,
+    show_default=True,
+    help="How long to go on serving after SIGTERM, until everybody knows that this replica goes.",
 )
 @click.option(
     "--log-level",
@@ -98,53 +123,37 @@ def serve(**options: Any) -> None:
 
     Policies come from the cluster of --kubeconfig, or of the pod this runs in, or from --policies without a cluster.
     """
-    settings = Settings(**{**options, "uncovered": Uncovered(options["uncovered"])})
+    names = frozenset(name for text in options["client_names"].split(",") if (name := text.strip()))
+    settings = Settings(**{**options, "uncovered": Uncovered(options["uncovered"]), "client_names": names})
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What the webhook goes by, and whether it has been loaded."""
-
-    store: PolicyStore
-    namespaces: Namespaces
-    ready: Callable[[], bool]
-
-
 async def _serve(settings: Settings) -> None:
-    tls = load_certificate(settings.tls_cert, settings.tls_key)
-    registries = read_registries(settings.registries) if settings.registries else Registries()
-    credentials = _credentials(settings)
+    metrics = Metrics.create(version=__version__)
+    files = CertificateFiles(certificate=settings.tls_cert, key=settings.tls_key, client_ca=settings.client_ca)
+    certificate = ServingCertificate(
+        files, now=_now, shown=metrics.show_certificate, counted=metrics.count_certificate_load
+    )
     admission, status = bind(settings.listen), bind(settings.status_listen)
-    metrics = Metrics.create()
     async with AsyncExitStack() as stack:
-        known = await stack.enter_async_context(_known(settings, metrics))
-        executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
-        client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
-        gatherer = Gatherer(
-            registry=await stack.enter_async_context(client),
-            executor=executor,
-            evidence_repository=registries.evidence_repository,
-        )
-        gather = await stack.enter_async_context(
-            CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope)
-        )
-        judge = Judge(
-            snapshot=known.store.current,
-            gather=gather,
-            namespace_labels=known.namespaces.labels,
-            uncovered=settings.uncovered,
-            now=lambda: datetime.now(UTC),
-        )
+        known = await stack.enter_async_context(know(settings, metrics))
+        metrics.watch_roots(lambda: root_expiries(known.store.current()))
+        endpoints = await _endpoints(settings, known, metrics, stack)
         _log.info("starting", extra={"version": __version__})
-        announcing = asyncio.create_task(Announcer(known.store.current, metrics.count_broken).run())
-        stack.callback(announcing.cancel)
-        review = admission_app(ReviewEndpoint(judge, metrics))
+        announcer = Announcer(known.store.current, metrics.count_broken)
+        for work in (announcer.run(), certificate.run(), _settle_once(known)):
+            stack.callback(asyncio.create_task(work).cancel)
+        terms = Terms(client_names=settings.client_names, refused=metrics.count_refused_connection)
+        plain = Terms(client_names=frozenset(), refused=metrics.count_refused_connection)
+        app = status_app(unready=partial(_unready, known, plain), metrics=metrics)
         await serve_listeners(
-            Listener(serves="admission", app=review, bound=admission, tls=tls),
-            Listener(serves="status", app=status_app(ready=known.ready, metrics=metrics), bound=status, tls=None),
+            Listener(
+                serves="admission", app=admission_app(endpoints), bound=admission, tls=certificate.context, terms=terms
+            ),
+            Listener(serves="status", app=app, bound=status, tls=None, terms=plain),
+            drain_seconds=settings.drain_seconds,
         )
 
 
@@ -154,66 +163,57 @@ def _credentials(settings: Settings) -> Credentials:
     return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
 
 
+async def _endpoints(
+    settings: Settings, known: Known, metrics: Metrics, stack: AsyncExitStack
+) -> dict[str, ASGIApp]:
+    """One for each path, over one client of registries."""
+    current = known.store.current
+    registries = read_registries(settings.registries) if settings.registries else Registries()
+    credentials = _credentials(settings)
+    executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
+    client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
+    hosts = KnownHosts(frozenset(registries.entries), current)
+    registry = ObservedRegistry(
+        await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call
+    )
+    gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=registries.evidence_repository)
+    gather = await stack.enter_async_context(
+        CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope)
+    )
+    metrics.watch_cache(gather.counts)
+    labels = known.namespaces.labels
+    judge = Judge(
+        snapshot=current,
+        gather=gather,
+        namespace_labels=labels,
+        uncovered=settings.uncovered,
+        exception_maximum=settings.exception_maximum,
+        now=_now,
+    )
+    pinner = Pinner(snapshot=current, namespace_labels=labels, resolve=Resolver(registry))
+    policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
+    return {one.path: ReviewEndpoint(one, metrics) for one in (judge, pinner, policies)}
+
+
+def _unready(known: Known, terms: Terms) -> str | None:
+    if terms.draining:
+        return "this replica is about to end"
+    return None if known.ready() else "policies are not loaded yet"
+
+
+async def _settle_once(known: Known) -> None:
+    while not known.ready():  # noqa: ASYNC110 (a fact of many watches, needed once)
+        await asyncio.sleep(_SETTLE_SECONDS)
+    settle_memory()
+
+
+def _review_object(longest: timedelta, source: Source, snapshot: Snapshot | None) -> Review:
+    return review_object(source, snapshot, now=_now(), longest_exception=longest)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _hosts(store: PolicyStore) -> frozenset[str]:
     return named_hosts(store.current())
-
-
-@asynccontextmanager
-async def _known(settings: Settings, metrics: Metrics) -> AsyncIterator[_Known]:
-    if settings.policies is not None:
-        yield _from_files(settings.policies)
-        return
-    connection = from_kubeconfig(settings.kubeconfig) if settings.kubeconfig else in_cluster()
-    async with _from_cluster(connection, metrics) as known:
-        yield known
-
-
-def _from_files(path: Path) -> _Known:
-    """Everything is loaded at once; of a namespace that no file describes nothing is known."""
-    objects: dict[str, list[Mapping[str, object]]] = defaultdict(list)
-    for item in read_policies(path):
-        objects[str(item.get("kind"))].append(item)
-    store, namespaces = PolicyStore(), Namespaces(_nothing)
-    for kind in KINDS:
-        store.replace(kind, objects.pop(kind, []))
-    namespaces.replace(objects.pop(NAMESPACES.kind, []))
-    return _Known(store=store, namespaces=namespaces, ready=lambda: True)
-
-
-async def _nothing(_name: str) -> Object | None:
-    return None
-
-
-@asynccontextmanager
-async def _from_cluster(connection: Connection, metrics: Metrics) -> AsyncIterator[_Known]:
-    """Follows the cluster for as long as the context lasts. A reflector that breaks ends the process: see Reflector."""
-    async with ApiClient(connection) as client, asyncio.TaskGroup() as group:
-
-        async def fetch(name: str) -> Object | None:
-            return await client.get(f"{NAMESPACES.path}/{quote(name, safe='')}")
-
-        store, namespaces = PolicyStore(), Namespaces(fetch)
-        reflectors = _reflectors(client, store, namespaces)
-        for reflector in reflectors:
-            metrics.watch_age(reflector.kind, reflector.age)
-        tasks = [group.create_task(reflector.run()) for reflector in reflectors]
-        yield _Known(store=store, namespaces=namespaces, ready=lambda: all(one.synced for one in reflectors))
-        for task in tasks:
-            task.cancel()
-
-
-def _reflectors(client: ApiClient, store: PolicyStore, namespaces: Namespaces) -> tuple[Reflector, ...]:
-    policies = (
-        Reflector(
-            client,
-            Resource(kind=kind.name, path=f"/apis/{GROUP}/{VERSION}/{kind.plural}"),
-            Callbacks(
-                replace=partial(store.replace, kind.name), apply=store.apply, remove=partial(store.remove, kind.name)
-            ),
-        )
-        for kind in KINDS.values()
-    )
-    labels = Callbacks(
-        replace=namespaces.replace, apply=namespaces.apply, remove=lambda _namespace, name: namespaces.remove(name)
-    )
-    return (*policies, Reflector(client, NAMESPACES, labels))

@@ -25,32 +25,27 @@ def sentence(image: ImageVerdict, finding: Finding) -> str:
 def refusal(verdict: Verdict) -> str:
     """Why a workload is refused, a line each, in at most MAX_MESSAGE_BYTES; the last line counts what was cut."""
     lines = [sentence(image, finding) for image in verdict.images for finding in image.findings if finding.refuses]
-    return _cut(lines)
+    return cut_lines(lines)
 
 
 def warnings(verdict: Verdict) -> tuple[str, ...]:
     """What an admitted or refused workload is warned of: at most MAX_WARNINGS, of which the last counts the rest."""
-    lines = [
-        printable(sentence(image, finding), limit=MAX_WARNING_CHARACTERS)
-        for image in verdict.images
-        for finding in image.findings
-        if finding.warns
-    ]
+    return cut_warnings(
+        [sentence(image, finding) for image in verdict.images for finding in image.findings if finding.warns]
+    )
+
+
+def cut_warnings(sentences: Iterable[str], *, of: str = "findings") -> tuple[str, ...]:
+    """At most MAX_WARNINGS, of which the last counts the rest, each of at most MAX_WARNING_CHARACTERS."""
+    lines = [printable(sentence, limit=MAX_WARNING_CHARACTERS) for sentence in sentences]
     if len(lines) <= MAX_WARNINGS:
         return tuple(lines)
     shown = lines[: MAX_WARNINGS - 1]
-    return (*shown, f"and {len(lines) - len(shown)} more findings")
+    return (*shown, f"and {len(lines) - len(shown)} more {of}")
 
 
-def _image(image: ImageVerdict) -> str:
-    reference = image.image.reference
-    if image.digest is None or (reference is not None and reference.digest is not None):
-        return image.image.text
-    return f"{image.image.text} ({image.digest})"
-
-
-def _cut(lines: Iterable[str]) -> str:
-    """Whole lines only; a single line that is too long on its own is shortened."""
+def cut_lines(lines: Iterable[str], *, of: str = "findings") -> str:
+    """Whole lines in at most MAX_MESSAGE_BYTES; the last counts what was cut. One too long by itself is shortened."""
     kept: list[str] = []
     lines = [printable(line, limit=MAX_MESSAGE_BYTES - 64) for line in lines]
     size = 0
@@ -60,4 +55,11 @@ def _cut(lines: Iterable[str]) -> str:
             break
         kept.append(line)
     rest = len(lines) - len(kept)
-    return "\n".join([*kept, f"and {rest} more findings"] if rest else kept)
+    return "\n".join([*kept, f"and {rest} more {of}"] if rest else kept)
+
+
+def _image(image: ImageVerdict) -> str:
+    reference = image.image.reference
+    if image.digest is None or (reference is not None and reference.digest is not None):
+        return image.image.text
+    return f"{image.image.text} ({image.digest})"

@@ -3,27 +3,28 @@
 Neither answers for the other (SVC-012): who can reach the metrics can't ask for verdicts, and the other way about.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from controller.telemetry import CONTENT_TYPE, Metrics
-from controller.webhook.review import ASGIApp, Receive, Scope, Send
+from controller.webhook.asgi import ASGIApp, Receive, Scope, Send
 
 
-def admission_app(review: ASGIApp) -> ASGIApp:
-    """/validate goes straight to its handler, past the framework's routing; every other path is 404."""
+def admission_app(endpoints: Mapping[str, ASGIApp]) -> ASGIApp:
+    """Each path goes straight to its endpoint, past the framework's routing; every other path is 404."""
     rest = _bare("Navicert admission")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await (review if scope["path"] == "/validate" else rest)(scope, receive, send)
+        await endpoints.get(scope["path"], rest)(scope, receive, send)
 
     return app
 
 
-def status_app(*, ready: Callable[[], bool], metrics: Metrics) -> ASGIApp:
-    """/livez, /readyz and /metrics. Ready is 503 until every policy is loaded (SVC-001)."""
+def status_app(*, unready: Callable[[], str | None], metrics: Metrics) -> ASGIApp:
+    """/livez, /readyz and /metrics. Ready is 503 with the reason, until every policy is loaded (SVC-001) and from the
+    moment the process is told to end. An API server that is gone is no reason: what is known goes on (SVC-002)."""
     app = _bare("Navicert status")
 
     @app.get("/livez", response_class=PlainTextResponse)
@@ -32,9 +33,8 @@ def status_app(*, ready: Callable[[], bool], metrics: Metrics) -> ASGIApp:
 
     @app.get("/readyz", response_class=PlainTextResponse)
     async def readyz() -> PlainTextResponse:
-        if ready():
-            return PlainTextResponse("ok")
-        return PlainTextResponse("policies are not loaded yet", status_code=503)
+        reason = unready()
+        return PlainTextResponse(reason or "ok", status_code=503 if reason else 200)
 
     @app.get("/metrics")
     async def exposition() -> Response:

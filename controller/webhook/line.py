@@ -11,25 +11,8 @@ from controller.core.workload import Workload
 from controller.wire.admission import AdmissionRequest
 
 
-def render_line(request: AdmissionRequest, workload: Workload, verdict: Verdict, seconds: float) -> dict[str, Any]:
-    """One review that was judged in so many seconds."""
-    return _question(request) | {
-        "name": printable(workload.name),
-        "mirror": workload.mirror,
-        "allowed": verdict.allowed,
-        "code": verdict.code,
-        "unchanged": verdict.unchanged,
-        "images": [_image(image) for image in verdict.images],
-        "ms": _milliseconds(seconds),
-    }
-
-
-def render_bug_line(request: AdmissionRequest, seconds: float) -> dict[str, Any]:
-    """One review that could not be judged because of a bug."""
-    return _question(request) | {"allowed": False, "code": 500, "ms": _milliseconds(seconds)}
-
-
-def _question(request: AdmissionRequest) -> dict[str, Any]:
+def render_question(request: AdmissionRequest) -> dict[str, Any]:
+    """What a review asks, whatever the answer."""
     return {
         "uid": printable(request.uid),
         "operation": printable(request.operation),
@@ -38,6 +21,18 @@ def _question(request: AdmissionRequest) -> dict[str, Any]:
         "namespace": printable(request.namespace or ""),
         "name": printable(request.name or ""),
         "dryRun": bool(request.dry_run),
+    }
+
+
+def render_verdict(workload: Workload, verdict: Verdict) -> dict[str, Any]:
+    """How a workload was judged: each image with its digest, and each finding with what was proven."""
+    return {
+        "name": printable(workload.name),
+        "mirror": workload.mirror,
+        "allowed": verdict.allowed,
+        "code": verdict.code,
+        "unchanged": verdict.unchanged,
+        "images": [_image(image) for image in verdict.images],
     }
 
 
@@ -66,7 +61,3 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "signer": proven.signer,
     }
     return {name: value for name, value in line.items() if value not in (None, "", [])}
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

@@ -3,12 +3,14 @@
 Kubernetes API, group admission.k8s.io, version v1. Only what a decision needs is decoded; unknown fields are ignored.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from controller.core.errors import MalformedReview
-from controller.core.explain import refusal, warnings
+from controller.core.errors import MalformedReview, Problem
+from controller.core.explain import cut_lines, cut_warnings, refusal, warnings
 from controller.core.reasons import Outcome, Reason
 from controller.core.text import printable
 from controller.core.verdict import ImageVerdict, Verdict
@@ -19,7 +21,8 @@ API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 MAX_ANNOTATION_CHARACTERS = 2048
 
-_STATUS_REASONS = {403: "Forbidden", 500: "InternalError", 503: "ServiceUnavailable"}  # metav1.StatusReason
+# metav1.StatusReason
+_STATUS_REASONS = {403: "Forbidden", 422: "Invalid", 500: "InternalError", 503: "ServiceUnavailable"}
 _MAX_UID_CHARACTERS = 128  # the API server sends a UUID of 36
 
 
@@ -75,8 +78,18 @@ class _Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     uid: str
     allowed: bool
     status: _Status | None = None
+    patch_type: str | None = None
+    patch: bytes | None = None  # encoded as base64, as the API wants it
     warnings: tuple[str, ...] = ()
     audit_annotations: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One text of an object to replace: `pointer` says where (RFC 6901), `text` by what."""
+
+    pointer: str
+    text: str
 
 
 _review = msgspec.json.Decoder(_Review)
@@ -110,6 +123,34 @@ def render(request: AdmissionRequest, verdict: Verdict) -> bytes:
             warnings=warnings(verdict),
             audit_annotations=_annotations(verdict),
         )
+    )
+
+
+def render_pins(request: AdmissionRequest, pins: Sequence[Pin]) -> bytes:
+    """An admission that replaces these texts, in this order, by a JSON patch (RFC 6902); without any, nothing."""
+    response = _Response(uid=request.uid, allowed=True)
+    if pins:
+        operations = [{"op": "replace", "path": pin.pointer, "value": pin.text} for pin in pins]
+        pinned = {"pinned": _bounded([pin.text for pin in pins])}
+        response = _Response(
+            uid=request.uid,
+            allowed=True,
+            patch_type="JSONPatch",
+            patch=msgspec.json.encode(operations),
+            audit_annotations=pinned,
+        )
+    return _render(response)
+
+
+def render_problems(request: AdmissionRequest, problems: Sequence[Problem], advice: Sequence[str]) -> bytes:
+    """The answer about one of our own objects: refused (422) with all problems there are, as far as a message holds
+    them; admitted without any. Advice becomes warnings either way."""
+    status = None
+    if problems:
+        message = cut_lines((str(problem) for problem in problems), of="problems")
+        status = _Status(code=422, message=message, reason=_STATUS_REASONS[422])
+    return _render(
+        _Response(uid=request.uid, allowed=not problems, status=status, warnings=cut_warnings(advice, of="warnings"))
     )
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
 
 from controller.settings import Address
 from controller.telemetry import configure_logging
-from controller.webhook.review import Receive, Scope, Send
-from controller.webhook.server import Listener, bind, load_certificate, serve
+from controller.webhook.asgi import Receive, Scope, Send
+from controller.webhook.connections import Terms
+from controller.webhook.server import Listener, bind, serve
+from controller.webhook.tls import CertificateFiles, load_certificate
 
 ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"","allowed":true}}'
 
@@ -23,8 +26,11 @@ async def admit(_scope: Scope, receive: Receive, send: Send) -> None:
 
 async def main(certificate: Path, key: Path) -> None:
     configure_logging("info")
-    tls, bound = load_certificate(certificate, key), bind(Address("127.0.0.1", 0))
-    await serve(Listener(serves="admission", app=admit, bound=bound, tls=tls))
+    loaded = load_certificate(CertificateFiles(certificate=certificate, key=key), now=datetime.now(UTC))
+    terms = Terms(client_names=frozenset(), refused=lambda _cause: None)
+    bound = bind(Address("127.0.0.1", 0))
+    listener = Listener(serves="admission", app=admit, bound=bound, tls=loaded.context, terms=terms)
+    await serve(listener, drain_seconds=0)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from controller.core.reasons import Outcome
 from controller.core.verdict import Verdict
 from controller.engine.decision import Circumstances, decide
 from controller.telemetry import Metrics
-from controller.webhook.review import Judge, ReviewEndpoint
+from controller.webhook.judging import Judge
+from controller.webhook.review import ReviewEndpoint
 from controller.wire.admission import parse_review
 from controller.wire.workload import parse_workload
 from tests.support.decisions import NOW, Case, read_cases

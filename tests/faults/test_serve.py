@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -9,9 +10,10 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import yaml
 
 from tests.support import objects
 from tests.support.pki import Authority
+from tests.support.processes import wait_until
 from tests.support.reviews import container, encoded, pod, review
 from tests.support.webhook import Webhook
 
@@ -107,29 +110,67 @@ def test_the_webhook_process_imports_neither_the_kubernetes_library_nor_rich() -
     assert ran.stdout.strip() == "[]"
 
 
-def test_sigterm_finishes_what_is_being_answered_and_exits_0(tmp_path: Path) -> None:
+@contextmanager
+def stalled_review(folder: Path, *arguments: str) -> Iterator[tuple[Webhook, Callable[[], Any]]]:
+    """A webhook that is judging an image of a registry that never answers, and what will become of the review."""
     with socket.create_server(("127.0.0.1", 0)) as stalling:
         host = f"127.0.0.1:{stalling.getsockname()[1]}"
-        policies = write_policies(tmp_path / "policies", objects.policy(match={"images": [f"{host}/**"]}))
-        registries = tmp_path / "registries.yaml"
+        policies = write_policies(folder / "policies", objects.policy(match={"images": [f"{host}/**"]}))
+        registries = folder / "registries.yaml"
         registries.write_text(json.dumps({"registries": [{"host": host, "plainHTTP": True}]}))
-        with Webhook(tmp_path / "webhook", "--policies", policies, "--registries", registries) as webhook:
-            answers: list[Any] = []
-            image = f"{host}/acme/shop@sha256:{'a' * 64}"
-            asking = threading.Thread(target=lambda: answers.append(answer(webhook, image)))
-            asking.start()
+        image = f"{host}/acme/shop@sha256:{'a' * 64}"
+        with (
+            Webhook(folder / "webhook", "--policies", policies, "--registries", registries, *arguments) as webhook,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            asking = pool.submit(answer, webhook, image)
             connection, _ = stalling.accept()  # the review waits for this registry now
-            os.kill(webhook.process.pid, signal.SIGTERM)
-            time.sleep(0.3)
-            with connection, pytest.raises(OSError):  # noqa: PT011 (refused or reset, as the platform likes)
-                webhook.ask("GET", "/validate")
-            asking.join(timeout=10)
-            assert webhook.process.terminate() == 0
-    assert answers[0]["allowed"] is False
-    assert (
-        "DeadlineExceeded" in answers[0]["status"]["message"]
-        or "RegistryUnavailable" in answers[0]["status"]["message"]
-    )
+            with connection:
+                yield webhook, asking.result
+
+
+@pytest.mark.case("SVC-006")
+def test_sigterm_serves_on_unready_then_finishes_what_is_being_answered_and_exits_0(tmp_path: Path) -> None:
+    with stalled_review(tmp_path, "--drain-seconds", "1") as (webhook, judged):
+        webhook.process.signal(signal.SIGTERM)
+        wait_until(lambda: webhook.ask_status("/readyz")[0] == 503, timeout=5)
+        assert webhook.ask("GET", "/validate")[0] == 405
+        assert judged()["status"]["code"] == 503
+        assert webhook.process.wait(timeout=20) == 0
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with stalled_review(tmp_path, "--drain-seconds", "60") as (webhook, judged):
+        webhook.process.signal(signal.SIGTERM)
+        wait_until(lambda: "draining" in webhook.process.output(), timeout=5)
+        webhook.process.signal(signal.SIGTERM)
+        assert webhook.process.wait(timeout=20) == 0
+        with pytest.raises((OSError, http.client.HTTPException)):
+            judged()
+
+
+@pytest.mark.case("SVC-011")
+@pytest.mark.slow
+def test_connections_that_send_nothing_are_closed_and_others_are_served(webhook: Webhook) -> None:
+    host, port = webhook.admission.split(":")
+    with ExitStack() as open_ones:
+        silent = [open_ones.enter_context(socket.create_connection((host, int(port)), timeout=40)) for _ in range(1000)]
+        handshaken = open_ones.enter_context(webhook.tls.wrap_socket(silent.pop(), server_hostname=host))
+        handshaken.sendall(b"POST /validate HTTP/1.1\r\nHost: x\r\n")
+        assert answer(webhook, "docker.io/library/nginx")["allowed"] is True
+        started = time.monotonic()
+        with suppress(ConnectionResetError):
+            assert handshaken.recv(1) == b""
+        assert all(closed(one) for one in silent)
+        assert time.monotonic() - started < 30
+    assert b'navicert_refused_connections_total{cause="late"}' in webhook.ask_status("/metrics")[1]
+
+
+def closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def serve(folder: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from controller.wire.policy import GROUP, KINDS, VERSION
+
 Document = dict[str, Any]
 
 API_GROUPS = {
@@ -10,6 +12,7 @@ API_GROUPS = {
     "ReplicationController": ("", "v1"),
     "Job": ("batch", "v1"),
     "CronJob": ("batch", "v1"),
+    **dict.fromkeys(KINDS, (GROUP, VERSION)),
 }
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 

@@ -23,10 +23,11 @@ class Webhook:
 
     def __init__(self, folder: Path, *arguments: str | Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        authority = Authority("test webhook")
-        self.ca = authority.certificate
-        certificate, key = authority.server(ADDRESS).write(folder, "webhook")
-        self._tls = ssl.create_default_context(cadata=self.ca.decode())
+        self.authority = Authority("test webhook")
+        self.folder = folder
+        self.ca = self.authority.certificate
+        certificate, key = self.authority.server(ADDRESS).write(folder, "webhook")
+        self.tls = ssl.create_default_context(cadata=self.ca.decode())
         command = [
             *(sys.executable, "-m", "controller.cli.main", "serve"),
             *("--tls-cert", certificate, "--tls-key", key),
@@ -49,7 +50,7 @@ class Webhook:
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """One request at the admission port, on a connection of its own."""
         return _ask(
-            http.client.HTTPSConnection(self.admission, context=self._tls, timeout=REQUEST_SECONDS), method, path, body
+            http.client.HTTPSConnection(self.admission, context=self.tls, timeout=REQUEST_SECONDS), method, path, body
         )
 
     def ask_status(self, path: str, method: str = "GET") -> tuple[int, bytes]:
@@ -62,9 +63,15 @@ class Webhook:
             with suppress(ValueError):
                 yield json.loads(line)
 
-    def reviews(self) -> list[dict[str, Any]]:
-        """The decision lines so far."""
-        return [line["review"] for line in self.lines() if "review" in line]
+    def reviews(self, endpoint: str = "validate") -> list[dict[str, Any]]:
+        """The decision lines of this endpoint so far."""
+        lines = (line["review"] for line in self.lines() if "review" in line)
+        return [line for line in lines if line["endpoint"] == endpoint]
+
+    def metric(self, series: str) -> float:
+        """The value of a series, as it is written; 0 before there is one."""
+        exposed = self.ask_status("/metrics")[1].decode().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in exposed if line.startswith(f"{series} ")), 0.0)
 
     def stop(self) -> None:
         self.process.stop()

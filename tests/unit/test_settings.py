@@ -47,6 +47,9 @@ def settings(**changes: Any) -> Settings:
     given: dict[str, Any] = {
         "tls_cert": Path("tls.crt"),
         "tls_key": Path("tls.key"),
+        "client_ca": None,
+        "client_names": frozenset(),
+        "drain_seconds": 2.0,
         "listen": Address.parse("0.0.0.0:8443"),
         "status_listen": Address.parse("0.0.0.0:8080"),
         "policies": None,
@@ -64,3 +67,9 @@ def test_policies_come_from_one_place() -> None:
     assert settings(policies=Path("policies")).kubeconfig is None
     with pytest.raises(MalformedDocument, match="exclude"):
         settings(policies=Path("policies"), kubeconfig=Path("config"))
+
+
+def test_names_of_clients_need_an_authority_that_issued_them() -> None:
+    assert settings(client_names=frozenset({"apiserver"}), client_ca=Path("ca.crt")).client_names == {"apiserver"}
+    with pytest.raises(MalformedDocument, match="client-ca"):
+        settings(client_names=frozenset({"apiserver"}))

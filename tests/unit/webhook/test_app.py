@@ -4,7 +4,7 @@ import pytest
 
 from controller.telemetry import Metrics
 from controller.webhook.app import admission_app, status_app
-from controller.webhook.review import ASGIApp, Message, Receive, Scope, Send
+from controller.webhook.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 async def get(app: ASGIApp, path: str, method: str = "GET") -> tuple[int, bytes]:
@@ -38,13 +38,15 @@ async def validate(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def status(*, ready: bool = True, metrics: Metrics | None = None) -> ASGIApp:
-    return status_app(ready=lambda: ready, metrics=metrics or Metrics.create())
+    return status_app(
+        unready=lambda: None if ready else "policies are not loaded yet", metrics=metrics or Metrics.create()
+    )
 
 
 @pytest.mark.case("SVC-012")
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/", "/docs", "/openapi.json", "/validate/", "/pin"])
 async def test_the_admission_port_answers_validate_and_nothing_else(path: str) -> None:
-    app = admission_app(validate)
+    app = admission_app({"/validate": validate})
     assert (await get(app, "/validate", "POST"))[0] == 299
     assert (await get(app, path))[0] == 404
 

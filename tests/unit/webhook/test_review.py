@@ -16,7 +16,9 @@ from controller.core.reasons import Reason
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import PolicyStore
 from controller.telemetry import Metrics
-from controller.webhook.review import MAX_BODY_BYTES, Judge, Message, ReviewEndpoint, answer_seconds
+from controller.webhook.asgi import MAX_BODY_BYTES, Message, answer_seconds
+from controller.webhook.judging import Judge
+from controller.webhook.review import ReviewEndpoint
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.reviews import UID, Document, container, encoded, pod, review
@@ -219,8 +221,8 @@ async def test_an_audited_failure_is_admitted_and_seen_in_the_line_and_the_metri
     audited = [(one["mode"], one["outcome"], one["reason"]) for one in findings(caplog) if "policy" in one]
     assert audited == [("Audit", "fail", "NoProvenance")]
     exposed = server.metrics.render()
-    assert b'navicert_findings_total{mode="Audit",reason="NoProvenance"} 1.0' in exposed
-    assert b'navicert_reviews_total{allowed="true"} 1.0' in exposed
+    assert b'navicert_findings_total{mode="Audit",outcome="fail",reason="NoProvenance"} 1.0' in exposed
+    assert b'navicert_reviews_total{endpoint="validate",operation="CREATE",outcome="admitted"} 1.0' in exposed
 
 
 @pytest.mark.case("MODE-017")

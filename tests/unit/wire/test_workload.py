@@ -8,7 +8,8 @@ import pytest
 from controller.core.errors import MalformedReview
 from controller.core.workload import Form, Workload
 from controller.wire.admission import parse_review
-from controller.wire.workload import MIRROR_ANNOTATION, parse_workload
+from controller.wire.podspec import MIRROR_ANNOTATION
+from controller.wire.workload import parse_workload
 from tests.support.reviews import Document, container, encoded, pod, review, templated
 
 GOOD, BAD = "ghcr.io/acme/shop:1", "evil.example/miner:1"

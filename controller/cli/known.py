@@ -1,0 +1,93 @@
+"""Where `navicert serve` knows policies and namespaces from: a cluster that it follows, or files that it reads once."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from controller.cli.files import read_policies
+from controller.engine.namespaces import Namespaces
+from controller.engine.policies import PolicyStore
+from controller.kube.client import ApiClient, Object, Resource
+from controller.kube.connection import Connection, from_kubeconfig, in_cluster
+from controller.kube.reflector import Callbacks, Reflector
+from controller.settings import Settings
+from controller.telemetry import Metrics
+from controller.wire.policy import GROUP, KINDS, VERSION
+
+NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the webhook goes by, and whether it has been loaded: every kind, and the namespaces, once (SVC-001)."""
+
+    store: PolicyStore
+    namespaces: Namespaces
+    ready: Callable[[], bool]
+
+
+@asynccontextmanager
+async def know(settings: Settings, metrics: Metrics) -> AsyncIterator[Known]:
+    """What the settings say, for as long as the context lasts. Raises MalformedDocument and ApiServerUnavailable."""
+    if settings.policies is not None:
+        yield _from_files(settings.policies)
+        return
+    connection = from_kubeconfig(settings.kubeconfig) if settings.kubeconfig else in_cluster()
+    async with _from_cluster(connection, metrics) as followed:
+        yield followed
+
+
+def _from_files(path: Path) -> Known:
+    """Everything is loaded at once; of a namespace that no file describes nothing is known."""
+    objects: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+    for item in read_policies(path):
+        objects[str(item.get("kind"))].append(item)
+    store, namespaces = PolicyStore(), Namespaces(_nothing)
+    for kind in KINDS:
+        store.replace(kind, objects.pop(kind, []))
+    namespaces.replace(objects.pop(NAMESPACES.kind, []))
+    return Known(store=store, namespaces=namespaces, ready=lambda: True)
+
+
+async def _nothing(_name: str) -> Object | None:
+    return None
+
+
+@asynccontextmanager
+async def _from_cluster(connection: Connection, metrics: Metrics) -> AsyncIterator[Known]:
+    """Follows the cluster for as long as the context lasts. A reflector that breaks ends the process: see Reflector."""
+    async with ApiClient(connection) as client, asyncio.TaskGroup() as group:
+
+        async def fetch(name: str) -> Object | None:
+            return await client.get(f"{NAMESPACES.path}/{quote(name, safe='')}")
+
+        store, namespaces = PolicyStore(), Namespaces(fetch)
+        reflectors = _reflectors(client, store, namespaces)
+        for reflector in reflectors:
+            metrics.watch_age(reflector.kind, reflector.age)
+        tasks = [group.create_task(reflector.run()) for reflector in reflectors]
+        yield Known(store=store, namespaces=namespaces, ready=lambda: all(one.synced for one in reflectors))
+        for task in tasks:
+            task.cancel()
+
+
+def _reflectors(client: ApiClient, store: PolicyStore, namespaces: Namespaces) -> tuple[Reflector, ...]:
+    policies = (
+        Reflector(
+            client,
+            Resource(kind=kind.name, path=f"/apis/{GROUP}/{VERSION}/{kind.plural}"),
+            Callbacks(
+                replace=partial(store.replace, kind.name), apply=store.apply, remove=partial(store.remove, kind.name)
+            ),
+        )
+        for kind in KINDS.values()
+    )
+    labels = Callbacks(
+        replace=namespaces.replace, apply=namespaces.apply, remove=lambda _namespace, name: namespaces.remove(name)
+    )
+    return (*policies, Reflector(client, NAMESPACES, labels))

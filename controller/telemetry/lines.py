@@ -1,0 +1,33 @@
+"""Log lines: one JSON object each."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object a line: `time`, `level`, `logger`, `message`, the fields given as `extra`, and any `trace`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render the record; a field that is no JSON is rendered as its text."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
+    """Send every log line of this process to the stream, from this level on."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JSONFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

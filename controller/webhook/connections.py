@@ -1,0 +1,104 @@
+"""HTTP/1.1 connections under terms: who may hold one, for how long without asking anything, and how they end.
+
+uvicorn bounds idle time between requests only. A connection that sends nothing, or its headers byte by byte, would
+stay for ever (SVC-011); so would one after whose answer a single byte arrives.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEADER_SECONDS = 10.0  # from the connection, or the first byte of a further request, until its headers are complete
+MAX_CONNECTIONS = 2048  # of one listener: API servers keep one for each review that is under way
+
+
+class Terms:
+    """What holds for all connections of one listener. Belongs to one event loop."""
+
+    def __init__(self, *, client_names: frozenset[str], refused: Callable[[str], None]) -> None:
+        """With `client_names`, a client's certificate must bear one of them. `refused` hears why one was closed."""
+        self._client_names = client_names
+        self._refused = refused
+        self._silent: dict[Connection, None] = {}  # those that never asked anything, oldest first
+        self.draining = False
+
+    def admit(self, connection: "Connection", number: int) -> None:
+        """Take in the connection that makes so many; close it, or the one that has been silent longest."""
+        if self._client_names and not self._client_names.intersection(_names(connection.transport)):
+            self.close(connection, "client name")
+            return
+        if number > MAX_CONNECTIONS:
+            self.close(next(iter(self._silent), connection), "limit")
+        self._silent[connection] = None
+
+    def forget(self, connection: "Connection") -> None:
+        """It has asked something, or is gone."""
+        self._silent.pop(connection, None)
+
+    def close(self, connection: "Connection", cause: str) -> None:
+        """Close it without an answer."""
+        self._refused(cause)
+        connection.transport.abort()
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, with a deadline for headers, and an end to keeping alive once the listener drains."""
+
+    def __init__(self, *arguments: Any, terms: Terms, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._terms = terms
+        self._headers_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's is
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._await_headers()
+        self._terms.admit(self, len(self.connections))
+
+    def data_received(self, data: bytes) -> None:
+        """Whatever comes while no request is under way begins one."""
+        if self._headers_due is None and self._idle:
+            self._await_headers()
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """From here on the application watches the time."""
+        self._stop_waiting()
+        self._terms.forget(self)
+        super().on_headers_complete()
+        if self._terms.draining:
+            self.end_after_answer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave nothing behind."""
+        self._stop_waiting()
+        self._terms.forget(self)
+        super().connection_lost(exc)
+
+    @property
+    def _idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def end_after_answer(self) -> None:
+        """Say `Connection: close` with the answer that is due, if one is: the client's next request goes elsewhere."""
+        if not self._idle:
+            self.cycle.keep_alive = False
+
+    def _await_headers(self) -> None:
+        self._headers_due = self.loop.call_later(HEADER_SECONDS, self._terms.close, self, "late")
+
+    def _stop_waiting(self) -> None:
+        if self._headers_due is not None:
+            self._headers_due.cancel()
+            self._headers_due = None
+
+
+def _names(transport: asyncio.Transport) -> Iterator[str]:
+    """The common name of the client's certificate, and its DNS names; verified by then, or there is none."""
+    certificate: Mapping[str, Any] = transport.get_extra_info("peercert") or {}
+    for relative in certificate.get("subject", ()):
+        yield from (value for name, value in relative if name == "commonName")
+    yield from (value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS")
