@@ -18,15 +18,31 @@ def read_policies(path: Path) -> tuple[Mapping[str, object], ...]:
     Raises MalformedDocument for a file that can't be read or holds anything else, and for a folder without any: nobody
     means to guard a cluster with nothing.
     """
+    return tuple(item for file in policy_files(path) for item in _objects(file))
+
+
+def policy_files(path: Path) -> list[Path]:
+    """The file itself, or every file of a folder that may hold policies, in order of name.
+
+    Raises MalformedDocument for a folder without any.
+    """
     files = _files(path) if path.is_dir() else [path]
     if not files:
         raise MalformedDocument(f"{path} holds no file that ends in {', '.join(sorted(SUFFIXES))}")
-    return tuple(item for file in files for item in _objects(file))
+    return files
+
+
+def read_text(file: Path) -> str:
+    """The text of a file. Raises MalformedDocument when it can't be read or is no UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise MalformedDocument(f"{file}: {printable(str(error))}") from error
 
 
 def read_registries(path: Path) -> Registries:
     """The registries of a file whose only key is `registries`, no key standing twice; raises MalformedDocument."""
-    documents = parse_documents(_read(path), str(path))
+    documents = parse_documents(read_text(path), str(path))
     match documents:
         case [{"registries": entries, **others}] if not others:
             pass
@@ -46,17 +62,10 @@ def _files(folder: Path) -> list[Path]:
 
 def _objects(file: Path) -> Iterator[Mapping[str, object]]:
     """The objects of one file, each of a kind that is known: one that nobody loads would guard nothing in silence."""
-    for number, item in enumerate(parse_objects(_read(file), str(file)), start=1):
+    for number, item in enumerate(parse_objects(read_text(file), str(file)), start=1):
         try:
             if item.get("apiVersion") != NAMESPACE_VERSION:
                 identify(item)
         except MalformedPolicy as error:
             raise MalformedDocument(f"{file} (object {number}): {error}") from error
         yield item
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise MalformedDocument(f"{file}: {printable(str(error))}") from error

@@ -1,0 +1,118 @@
+"""Advice on sound objects: what is allowed, and probably not meant. Pure, the same at the door and offline."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from controller.core.errors import MalformedPolicy, Problem
+from controller.wire.policy.common import SignerEntry
+from controller.wire.policy.kinds import KINDS, identify
+from controller.wire.policy.lint_trust import builder_advice, exception_advice, root_advice, signer_advice
+from controller.wire.policy.nodes import Node
+from controller.wire.policy.policy import (
+    AcceptedSummary,
+    Alternative,
+    NamespacedPolicySpec,
+    Require,
+)
+from controller.wire.policy.shape import join, shape_problems
+
+_EVERYTHING = frozenset({"**", "*/**"})
+
+
+def lint(source: Mapping[str, object]) -> tuple[Problem, ...]:
+    """The advice on an object, each with its field path, in order of path. Nothing for one that is not sound."""
+    try:
+        name = identify(source)
+    except MalformedPolicy:
+        return ()
+    spec = source.get("spec")
+    model = KINDS[name.kind].spec
+    if shape_problems(model, spec) or not isinstance(spec, dict):
+        return ()
+    return tuple(sorted(set(_ADVISERS[name.kind](model.model_validate(spec)))))
+
+
+def _namespaced_policy(spec: Node) -> Iterator[Problem]:
+    yield from _policy(spec)
+    if isinstance(spec, NamespacedPolicySpec) and spec.mode == "Audit":
+        message = "only reports, and covers no image: a namespace's own policy is there to tighten"
+        yield Problem(path="spec.mode", message=message)
+
+
+def _policy(spec: Node) -> Iterator[Problem]:
+    if not isinstance(spec, NamespacedPolicySpec):
+        return
+    yield from _scope(spec)
+    if spec.deny is not None and spec.mode != "Enforce":
+        yield Problem(path="spec.deny", message=f"refuses nothing under mode {spec.mode}: denied digests are only told")
+    require = spec.require or Require()
+    for alternative, path in _alternatives(require):
+        yield from _sources(alternative, require, path)
+        yield from _attestations(alternative, path)
+        for signers, place in _signers(alternative, path):
+            yield from signer_advice(signers, place)
+    for index, entry in enumerate(spec.accept_summaries or ()):
+        yield from _summary(entry, join("spec.acceptSummaries", index))
+
+
+def _scope(spec: NamespacedPolicySpec) -> Iterator[Problem]:
+    if spec.mode != "Enforce":
+        return
+    match = spec.match
+    if match is not None and match.pod_selector is not None:
+        message = "whoever writes the pod writes its labels, and so chooses whether this is enforced"
+        yield Problem(path="spec.match.podSelector", message=message)
+    images = match.images if match is not None else None
+    if images is None or not _EVERYTHING.isdisjoint(images):
+        message = "enforces on every image, those of others and of the cluster's own add-ons among them: name yours"
+        yield Problem(path="spec.match.images", message=message)
+
+
+def _alternatives(require: Require) -> Iterator[tuple[Alternative, str]]:
+    yield require, "spec.require"
+    for index, alternative in enumerate(require.any_of or ()):
+        yield alternative, join("spec.require.anyOf", index)
+
+
+def _sources(alternative: Alternative, require: Require, path: str) -> Iterator[Problem]:
+    if (alternative.build_level or 0) > 1 and alternative.sources is None and require.sources is None:
+        message = (
+            "a level alone proves nothing: anyone can build this digest at it from a repository of theirs; add sources"
+        )
+        yield Problem(path=join(path, "sources"), message=message)
+
+
+def _attestations(alternative: Alternative, path: str) -> Iterator[Problem]:
+    for index, entry in enumerate(alternative.attestations or ()):
+        if entry.use == "Newest" and entry.max_age is None:
+            message = "without it the newest may be years old, or the newest that was not withheld"
+            yield Problem(path=join(path, "attestations", index, "maxAge"), message=message)
+
+
+def _signers(alternative: Alternative, path: str) -> Iterator[tuple[list[SignerEntry], str]]:
+    for index, signature in enumerate(alternative.signatures or ()):
+        yield signature.signers, join(path, "signatures", index, "signers")
+    for index, attestation in enumerate(alternative.attestations or ()):
+        yield attestation.signers, join(path, "attestations", index, "signers")
+    if alternative.sbom is not None and alternative.sbom.signers is not None:
+        yield alternative.sbom.signers, join(path, "sbom", "signers")
+    for index, summary in enumerate(alternative.source_level.summaries if alternative.source_level else ()):
+        yield summary.signers, join(path, "sourceLevel", "summaries", index, "signers")
+
+
+def _summary(entry: AcceptedSummary, path: str) -> Iterator[Problem]:
+    yield from signer_advice(entry.signers, join(path, "signers"))
+    if entry.max_age is None:
+        message = "without it a summary counts for ever, whatever the verifier finds later"
+        yield Problem(path=join(path, "maxAge"), message=message)
+    if entry.policy_uris is None and set(entry.covers or ()) - {"buildLevel"}:
+        message = "a summary stands in for what its policy asked: say which policies ask what this one does"
+        yield Problem(path=join(path, "policyURIs"), message=message)
+
+
+_ADVISERS: Mapping[str, Callable[[Node], Iterator[Problem]]] = {
+    "ClusterSLSAPolicy": _policy,
+    "SLSAPolicy": _namespaced_policy,
+    "TrustedBuilder": builder_advice,
+    "TrustRoot": root_advice,
+    "SLSAException": exception_advice,
+}
