@@ -163,9 +163,7 @@ def _credentials(settings: Settings) -> Credentials:
     return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
 
 
-async def _endpoints(
-    settings: Settings, known: Known, metrics: Metrics, stack: AsyncExitStack
-) -> dict[str, ASGIApp]:
+async def _endpoints(settings: Settings, known: Known, metrics: Metrics, stack: AsyncExitStack) -> dict[str, ASGIApp]:
     """One for each path, over one client of registries."""
     current = known.store.current
     registries = read_registries(settings.registries) if settings.registries else Registries()
@@ -173,13 +171,9 @@ async def _endpoints(
     executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)
-    registry = ObservedRegistry(
-        await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call
-    )
+    registry = ObservedRegistry(await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call)
     gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=registries.evidence_repository)
-    gather = await stack.enter_async_context(
-        CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope)
-    )
+    gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope))
     metrics.watch_cache(gather.counts)
     labels = known.namespaces.labels
     judge = Judge(
