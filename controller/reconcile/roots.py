@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.core.errors import ApiServerUnavailable, MalformedDocument
@@ -48,14 +48,20 @@ class RootRefresher:
         self._followed: dict[str, _Followed] = {}
         self._wake = asyncio.Event()
 
-    def follow(self, roots: Iterable[Object]) -> None:
-        """Refresh these TrustRoots from now on, and no others. A root whose source was edited starts anew."""
+    async def follow(self, roots: Iterable[Object]) -> None:
+        """Refresh these TrustRoots from now on, and no others. A root whose source was edited starts anew.
+
+        What an earlier leader fetched counts at once. Raises ApiServerUnavailable, and then changes nothing.
+        """
         sources = {str(root["metadata"]["name"]): tuf_source(root) for root in roots}
         followed: dict[str, _Followed] = {}
         for name, source in sources.items():
             known = self._followed.get(name)
-            if source is not None:
-                followed[name] = known if known is not None and known.source == source else _Followed(source=source)
+            if source is not None and known is not None and known.source == source:
+                followed[name] = known
+            elif source is not None:
+                last, _ = await self._read(name, source)
+                followed[name] = _Followed(source=source, last=last)
         if followed != self._followed:
             self._followed = followed
             self._wake.set()
@@ -98,7 +104,7 @@ class RootRefresher:
             after = await self._refreshed(name, before)
         except (RefreshFailed, MalformedDocument, ApiServerUnavailable, NotLeading) as error:
             _log.warning("trust root not refreshed", extra={"root": name, "error": str(error)})
-            after = await self._failed(name, before, str(error))
+            after = _failed(before, str(error))
         if self._followed.get(name) is before:
             self._followed[name] = after
 
@@ -122,22 +128,6 @@ class RootRefresher:
         due = _clock() + PERIOD.total_seconds() * random.uniform(0.9, 1.0)
         return _Followed(source=followed.source, last=root, due=due)
 
-    async def _failed(self, name: str, followed: _Followed, failure: str) -> _Followed:
-        """The last good one is kept; what it is may only now have become known, after a restart."""
-        last = followed.last
-        try:
-            last, _ = await self._read(name, followed.source)
-        except ApiServerUnavailable:
-            _log.info("last good trust root not read", extra={"root": name})
-        pause = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**followed.failures)
-        return _Followed(
-            source=followed.source,
-            last=last,
-            failure=failure,
-            failures=min(followed.failures + 1, 16),
-            due=_clock() + pause * random.uniform(0.5, 1.0),
-        )
-
     async def _read(self, name: str, source: TufSource) -> tuple[RefreshedRoot | None, str]:
         """The last good refresh from this source, None where there is none, and the version of its ConfigMap."""
         document = await self._client.get(f"{self._home.config_maps}/{config_map_name(self._home.name, name)}")
@@ -156,6 +146,17 @@ class RootRefresher:
         path = f"{self._home.config_maps}/{called}" if version else self._home.config_maps
         if await self._write(Verb.MERGE if version else Verb.CREATE, path, document) is None:
             raise ApiServerUnavailable(f"the ConfigMap {called} went while it was written")
+
+
+def _failed(followed: _Followed, failure: str) -> _Followed:
+    """The last good one is kept."""
+    pause = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**followed.failures)
+    return replace(
+        followed,
+        failure=failure,
+        failures=min(followed.failures + 1, 16),
+        due=_clock() + pause * random.uniform(0.5, 1.0),
+    )
 
 
 def _expect_sound(fetched: Fetched) -> None:

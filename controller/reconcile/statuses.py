@@ -84,7 +84,7 @@ class Statuses:
         listed = {kind.name: (await self._client.list(resource(kind))).objects for kind in KINDS.values()}
         for name, objects in listed.items():
             self._store.replace(name, objects)
-        self._roots.follow(listed["TrustRoot"])
+        await self._roots.follow(listed["TrustRoot"])
         snapshot, now = self._store.current(), self._now()
         if snapshot is None:
             raise AssertionError("every kind was put into the store")
