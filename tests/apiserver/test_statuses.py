@@ -56,7 +56,7 @@ def ready(client: Client, document: Document) -> Document:
     status, body = client.get(path_of(document))
     assert status == HTTPStatus.OK
     conditions = body.get("status", {}).get("conditions", [])
-    found = next((one for one in conditions if one["type"] == "Ready"), {})
+    found: Document = next((one for one in conditions if one["type"] == "Ready"), {})
     return found if found.get("observedGeneration") == body["metadata"]["generation"] else {}
 
 

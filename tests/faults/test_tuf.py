@@ -88,7 +88,7 @@ def test_an_older_version_than_the_last_one_is_refused_after_a_restart(repositor
     repository.publish(SECOND)
     known = fetch(source(repository), {}).metadata
     repository.publish(FIRST, version=1)
-    with pytest.raises(RefreshFailed, match="(?i)version"):
+    with pytest.raises(RefreshFailed, match=r"(?i)version"):
         fetch(source(repository), known)
 
 
@@ -101,7 +101,7 @@ def test_a_repository_of_another_root_is_refused(repository: TufRepository, tmp_
 
 
 def test_a_target_that_is_not_there_is_told_by_name(repository: TufRepository) -> None:
-    with pytest.raises(RefreshFailed, match="no target other.json"):
+    with pytest.raises(RefreshFailed, match=r"no target other\.json"):
         fetch(TufSource(url=repository.url, root=repository.root, target="other.json"), {})
 
 

@@ -75,7 +75,7 @@ class Operator:
         kubeconfig = folder / "kubeconfig"
         credentials = plane.service_account(HOME, "operator")
         kubeconfig.write_text(replace(credentials, server=server or credentials.server).kubeconfig())
-        command = [
+        command: list[str | Path] = [
             *(sys.executable, "-m", "controller.cli.main", "reconcile"),
             *("--namespace", HOME, "--kubeconfig", kubeconfig, "--status-listen", "127.0.0.1:0"),
             *arguments,
@@ -132,9 +132,12 @@ def install(plane: ControlPlane) -> None:
     plane.create_namespace(HOME)
     plane.create_service_account(HOME, "operator")
     grant(client)
-    for path, kind in ((VALIDATING, "ValidatingWebhookConfiguration"), (MUTATING, "MutatingWebhookConfiguration")):
+    for configuration, kind in (
+        (VALIDATING, "ValidatingWebhookConfiguration"),
+        (MUTATING, "MutatingWebhookConfiguration"),
+    ):
         empty = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": NAME}}
-        assert client.create(path.rpartition("/")[0], {**empty, "webhooks": []})[0] == HTTPStatus.CREATED
+        assert client.create(configuration.rpartition("/")[0], {**empty, "webhooks": []})[0] == HTTPStatus.CREATED
 
 
 def grant(client: Client) -> None:

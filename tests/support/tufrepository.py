@@ -12,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
+from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined] (says so in a list of names)
+from tuf.api._payload import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata
 
 from tests.support.pki import Authority
 
@@ -87,7 +88,7 @@ class TufRepository:
             root.add_key(signer.public_key, role)
         return root
 
-    def _sign(self, signed: Signed, role: str) -> bytes:
+    def _sign(self, signed: Root | Timestamp | Snapshot | Targets, role: str) -> bytes:
         document = Metadata(signed)
         document.sign(self._signers[role])
         return document.to_bytes()
@@ -98,7 +99,7 @@ class TufRepository:
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 repository.asked.append(self.path)
-                content = repository._files.get(self.path)  # noqa: SLF001 (one class in two parts)
+                content = repository._files.get(self.path)
                 if repository.down:
                     self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
                 elif content is None:
