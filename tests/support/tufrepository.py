@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined] (says so in a list of names)
+from securesystemslib.signer._crypto_signer import CryptoSigner
 from tuf.api._payload import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.metadata import Metadata
 
@@ -43,7 +43,7 @@ class TufRepository:
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.url = f"https://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.root = self._sign(self._root(), "root").decode()
+        self.root = self._sign(Metadata(self._root()), "root").decode()
         self.publish(document)
 
     def publish(self, document: bytes, *, version: int | None = None, expires: datetime | None = None) -> None:
@@ -52,15 +52,16 @@ class TufRepository:
         until = expires or datetime.now(UTC).replace(microsecond=0) + LIFETIME
         number = self._version
         file = TargetFile.from_data(TARGET, document, ["sha256"])
-        targets = self._sign(Targets(version=number, expires=until, targets={TARGET: file}), "targets")
+        targets = self._sign(Metadata(Targets(version=number, expires=until, targets={TARGET: file})), "targets")
         snapshot = self._sign(
-            Snapshot(version=number, expires=until, meta={"targets.json": MetaFile(number, len(targets))}), "snapshot"
+            Metadata(Snapshot(version=number, expires=until, meta={"targets.json": MetaFile(number, len(targets))})),
+            "snapshot",
         )
         timestamp = Timestamp(version=number, expires=until, snapshot_meta=MetaFile(number, len(snapshot)))
         self._files |= {
             f"/{number}.targets.json": targets,
             f"/{number}.snapshot.json": snapshot,
-            "/timestamp.json": self._sign(timestamp, "timestamp"),
+            "/timestamp.json": self._sign(Metadata(timestamp), "timestamp"),
             f"/targets/{hashlib.sha256(document).hexdigest()}.{TARGET}": document,
         }
 
@@ -88,8 +89,7 @@ class TufRepository:
             root.add_key(signer.public_key, role)
         return root
 
-    def _sign(self, signed: Root | Timestamp | Snapshot | Targets, role: str) -> bytes:
-        document = Metadata(signed)
+    def _sign(self, document: Metadata[Any], role: str) -> bytes:
         document.sign(self._signers[role])
         return document.to_bytes()
 

@@ -23,7 +23,7 @@ def resources(webhook: Any) -> set[str]:
 def test_default_is_never_exempt() -> None:
     for wrong in ({"namespace": "default"}, {"exempt": ("default",)}):
         with pytest.raises(ValueError, match="never exempt"):
-            replace(REGISTRATION, **wrong)  # type: ignore[arg-type]
+            replace(REGISTRATION, **wrong)
 
 
 def test_nothing_is_registered_without_an_authority() -> None:
