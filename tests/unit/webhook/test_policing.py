@@ -1,13 +1,15 @@
 """POST /validate-policy: refused with every problem, and nobody is ever locked out of mending or deleting."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from controller.core.errors import Problem
-from controller.engine.policies import Snapshot, object_problems
+from controller.engine.admissibility import Review, review_object
+from controller.engine.policies import Snapshot
 from controller.telemetry import Metrics
 from controller.webhook.asgi import Message
 from controller.webhook.policing import PolicyReviewer, ReviewObject
@@ -19,8 +21,15 @@ SOUND = objects.policy()
 BROKEN = objects.policy(mach={"images": ["["]}, match={"images": ["ghcr.io//"]})
 
 
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def examined(source: Mapping[str, object], snapshot: Snapshot | None) -> Review:
+    return review_object(source, snapshot, now=NOW)
+
+
 async def send(
-    subject: object, *, review_object: ReviewObject = object_problems, kind: str = "ClusterSLSAPolicy", **request: Any
+    subject: object, *, review_object: ReviewObject = examined, kind: str = "ClusterSLSAPolicy", **request: Any
 ) -> tuple[int, bytes]:
     body = encoded(review(subject, kind=kind, **request)) if not isinstance(subject, bytes) else subject
     reviewer = PolicyReviewer(snapshot=lambda: None, review_object=review_object)
@@ -46,8 +55,8 @@ async def ask(subject: object, **request: Any) -> Document:
 
 @pytest.mark.parametrize("document", objects.FULL, ids=lambda one: f"{one['kind']} {one['metadata']['name']}")
 async def test_a_sound_object_of_every_kind_is_admitted(document: Document) -> None:
-    def sound(_source: Mapping[str, object], _snapshot: Snapshot | None) -> tuple[Sequence[Problem], Sequence[str]]:
-        return (), ()
+    def sound(_source: Mapping[str, object], _snapshot: Snapshot | None) -> Review:
+        return Review()
 
     response = await ask(document, kind=document["kind"], review_object=sound)
     assert response["allowed"] is True
@@ -61,8 +70,8 @@ async def test_a_broken_object_is_refused_with_every_problem() -> None:
 
 
 async def test_what_its_author_should_know_is_a_warning_and_refuses_nothing() -> None:
-    def advising(_source: Mapping[str, object], _snapshot: Snapshot | None) -> tuple[Sequence[Problem], Sequence[str]]:
-        return (), ["there is no TrustedBuilder nobody (yet)"]
+    def advising(_source: Mapping[str, object], _snapshot: Snapshot | None) -> Review:
+        return Review(warnings=(Problem(path="", message="there is no TrustedBuilder nobody (yet)"),))
 
     response = await ask(SOUND, review_object=advising)
     assert response["allowed"] is True
@@ -70,8 +79,9 @@ async def test_what_its_author_should_know_is_a_warning_and_refuses_nothing() ->
 
 
 async def test_the_message_is_bounded_and_counts_the_rest() -> None:
-    def hopeless(_source: Mapping[str, object], _snapshot: Snapshot | None) -> tuple[Sequence[Problem], Sequence[str]]:
-        return [Problem(path=f"spec.require[{n}]", message="\x1b[31m" * 20) for n in range(500)], ["w" * 999] * 99
+    def hopeless(_source: Mapping[str, object], _snapshot: Snapshot | None) -> Review:
+        problems = (Problem(path=f"spec.require[{n}]", message="\x1b[31m" * 20) for n in range(500))
+        return Review(problems=tuple(problems), warnings=(Problem(path="", message="w" * 999),) * 99)
 
     response = await ask(SOUND, review_object=hopeless)
     message = response["status"]["message"]
@@ -94,7 +104,7 @@ async def test_an_update_that_leaves_the_spec_as_it_is_may_do_anything_else() ->
 
 
 async def test_a_bug_of_ours_locks_nobody_out_and_says_that_nothing_was_examined() -> None:
-    def breaking(_source: Mapping[str, object], _snapshot: Snapshot | None) -> tuple[Sequence[Problem], Sequence[str]]:
+    def breaking(_source: Mapping[str, object], _snapshot: Snapshot | None) -> Review:
         raise KeyError("secret")
 
     response = await ask(SOUND, review_object=breaking)
