@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aiohttp import ClientTimeout
 
 from controller import __version__
 from controller.core.errors import MalformedDocument, RegistryDenied, RegistryUnavailable
@@ -64,12 +65,14 @@ class Site:
         path.write_text(json.dumps({"auths": {place or self.registry.host: told for place in places}}))
         return FileCredentials(path, programs=CredentialPrograms(None))
 
-    async def client(self, *entries: dict[str, Any], credentials: Credentials | None = None) -> RegistryClient:
+    async def client(
+        self, *entries: dict[str, Any], credentials: Credentials | None = None, named: frozenset[str] = frozenset()
+    ) -> RegistryClient:
         hosts = (self.registry.host, self.realm.host)
         listed = entries or tuple({"host": host, "caBundle": self.authority} for host in hosts)
         client = RegistryClient(
             parse_registries(list(listed)),
-            named_hosts=frozenset,
+            named_hosts=lambda: named,
             credentials=credentials or self.credentials(),
         )
         return await self.stack.enter_async_context(client)
@@ -231,6 +234,16 @@ async def test_a_realm_at_an_address_or_without_tls_is_refused(site: Site, realm
     with pytest.raises(RegistryDenied):
         await client.manifest(site.repository, DIGEST)
     assert not site.realm.connections
+
+
+@pytest.mark.case("NET-001")
+@pytest.mark.case("NET-008")
+async def test_a_private_host_that_a_policy_names_is_no_realm(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.registry.transport.TIMEOUT", ClientTimeout(total=1.0))
+    site.challenge = 'Bearer realm="https://10.255.255.1/token"'
+    client = await site.client(credentials=site.credentials(""), named=frozenset({"10.255.255.1"}))
+    with pytest.raises(RegistryDenied, match="at an address"):
+        await client.manifest(site.repository, DIGEST)
 
 
 @pytest.mark.case("NET-002")
