@@ -1,14 +1,26 @@
-{{/* The webhook's identity; the release's name tells two installations of a test cluster apart. */}}
-{{- define "navicert.webhook" -}}
-{{ printf "%s-webhook" .Release.Name | trunc 63 | trimSuffix "-" }}
+{{/*
+Names are the same in every release: two releases in one cluster would judge the same pods twice and fight over the
+webhook configurations, so helm refuses the second one, whose objects exist already.
+*/}}
+{{- define "navicert.name" -}}navicert{{- end -}}
+{{- define "navicert.webhook" -}}navicert-webhook{{- end -}}
+{{- define "navicert.operator" -}}navicert-operator{{- end -}}
+
+{{- define "navicert.selector" -}}
+app.kubernetes.io/name: navicert
+app.kubernetes.io/component: {{ . }}
 {{- end -}}
 
+{{/* Called with a list: the context, and the component, empty for what belongs to both. */}}
 {{- define "navicert.labels" -}}
+{{- $ := index . 0 -}}
 app.kubernetes.io/name: navicert
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/component: webhook
+app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $.Release.Service }}
+{{- with index . 1 }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* Navicert's namespace is exempt from its own webhook, by name. default is where everybody's workloads land. */}}
@@ -17,4 +29,67 @@ app.kubernetes.io/component: webhook
 {{- fail "navicert needs a namespace of its own, not default: add --namespace navicert-system --create-namespace" -}}
 {{- end -}}
 {{ .Release.Namespace }}
+{{- end -}}
+
+{{- define "navicert.image" -}}
+{{- $image := .Values.image -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* What the restricted pod security standard asks for, and a root file system that nobody writes to. */}}
+{{- define "navicert.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "navicert.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* Called with a list: the context, the component. Replicas stand on different nodes and zones where there are such. */}}
+{{- define "navicert.spread" -}}
+{{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- maxSkew: 1
+  topologyKey: {{ $key }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "navicert.selector" (index $ 1) | nindent 6 }}
+{{- end }}
+{{- end -}}
+
+{{/* Called with a list: the context, the component's values. */}}
+{{- define "navicert.scheduling" -}}
+{{- $ := index . 0 -}}
+{{- $own := index . 1 -}}
+{{- with $.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $own.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
