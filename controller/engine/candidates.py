@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from controller.core.errors import MalformedManifest, NavicertError, RegistryUnavailable
@@ -42,7 +42,7 @@ class Candidates:
         self._followed: set[tuple[Repository, object]] = set()
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
-    async def follow(self, repository: Repository, listed: Iterable[Listed]) -> None:
+    async def follow(self, repository: Repository, listed: Sequence[Listed]) -> None:
         """Look at what is listed in `repository`; a NavicertError becomes a gap."""
         referrers = (entry for entry in listed if isinstance(entry, Referrer))
         layers = [entry for entry in listed if isinstance(entry, Layer)]

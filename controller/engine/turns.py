@@ -53,11 +53,10 @@ class Turns:
         try:
             await waiting.admitted
         except asyncio.CancelledError:
-            if waiting.admitted.done() and not waiting.admitted.cancelled():
-                self._leave(weight, owner)
-            else:
-                self._waiting.remove(waiting)
+            if waiting.admitted.cancelled():
                 self._admit_waiting()
+            else:
+                self._leave(weight, owner)
             raise
 
     def _leave(self, weight: int, owner: str) -> None:
@@ -68,10 +67,13 @@ class Turns:
 
     def _admit_waiting(self) -> None:
         free = self._total - self.taken
+        """Admit who is next; who has left while waiting is forgotten."""
         passed: deque[_Waiting] = deque()
         full: set[str] = set()
         while self._waiting and free > 0:
             first = self._waiting.popleft()
+            if first.admitted.cancelled():
+                continue
             if first.owner in full or self._taken[first.owner] + first.weight > self._share:
                 full.add(first.owner)
                 passed.append(first)

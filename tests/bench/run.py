@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 import uvloop
 
-from tests.bench import judgement, oracle, reviews, verification
+from tests.bench import gathering, judgement, oracle, reviews, verification
 from tests.bench.measure import Ratio
 
 
-def report(title: str, ratios: Iterable[Ratio]) -> None:
+def report(title: str, rows: Iterable[Ratio | gathering.Figure]) -> None:
     print(f"\n{title}")
-    for ratio in ratios:
-        print(f"  {ratio}")
+    for row in rows:
+        print(f"  {row}")
 
 
 def main() -> None:
@@ -25,6 +25,7 @@ def main() -> None:
     report("Verification of one bundle", oracle.measure())
     report("Judging one image", judgement.measure())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        report("Gathering the evidence of one image", runner.run(gathering.measure()))
         report("Reviews over TLS, one process", runner.run(reviews.measure()))
 
 

@@ -157,8 +157,16 @@ async def test_what_the_configured_repository_can_not_tell_is_a_gap(foundry: Fou
     assert reasons(await gatherer(request_of(foundry.roots, digest=shelf.subject))) == [Reason.RegistryUnavailable]
 
 
-async def test_the_candidates_of_many_images_take_turns_by_their_bytes(foundry: Foundry, executor: Executor) -> None:
-    shelf, _ = attested(foundry)
+@pytest.mark.parametrize("way", [".att", "referrers"])
+async def test_the_candidates_of_many_images_take_turns_by_their_bytes(
+    foundry: Foundry, executor: Executor, way: str
+) -> None:
+    shelf = Shelf()
+    payload = foundry.provenance(shelf.subject)
+    if way == ".att":
+        shelf.put_tagged(".att", foundry.envelope_layer(payload))
+    else:
+        shelf.list_referrers(shelf.put_bundle(foundry.bundle_layer(payload)))
     registry = Shelves(shelf)
     gatherer = Gatherer(registry=registry, executor=executor)
     async with gatherer.means.turns.taking(IN_FLIGHT_BYTES, REPOSITORY.host):

@@ -89,3 +89,16 @@ async def test_a_turn_given_to_somebody_who_is_leaving_goes_on_to_the_next() -> 
     leaving.cancel()  # its turn came just now, and it has not run yet
     await asyncio.gather(leaving, next_one, return_exceptions=True)
     assert (order, turns.taken) == (["next"], 0)
+
+
+async def test_turns_end_well_when_all_that_wait_leave_at_once() -> None:
+    queue = Queue(total=2, share=1)
+    tasks = [asyncio.create_task(queue.take(f"{owner}{n}", 1, owner)) for owner in "abc" for n in range(5)]
+    await queue.settle()
+    assert queue.admitted == ["a0", "b0"]
+    for task in tasks[:-1]:
+        task.cancel()
+    queue.go.set()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in ended] == [asyncio.CancelledError] * 14 + [type(None)]
+    assert (queue.admitted, queue.turns.taken) == (["a0", "b0", "c4"], 0)
