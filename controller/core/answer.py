@@ -9,6 +9,8 @@ from controller.core.verdict import Proven, RequirementVerdict
 Captures = tuple[tuple[str, ...], ...]
 """What the wildcards of each image glob that matched stand for; any of them will do (REF-017)."""
 
+NOTHING = -1  # how close nothing at all came
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miss:
@@ -49,5 +51,5 @@ def nothing_verified(evidence: Evidence, kind: Kind, absent: Reason, detail: str
     """NotVerified when a candidate that may have been of this kind was refused, else the plain absence."""
     refused = [candidate for candidate in evidence.refused if candidate.kind in (kind, None)]
     if refused:  # sorted: the one that came closest stands first
-        return Answer(reason=Reason.NotVerified, detail=refused[0].detail, closeness=1)
-    return Answer(reason=absent, detail=detail)
+        return Answer(reason=Reason.NotVerified, detail=refused[0].detail, closeness=refused[0].step)
+    return Answer(reason=absent, detail=detail, closeness=NOTHING)

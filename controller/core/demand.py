@@ -1,7 +1,7 @@
 """What requirements ask of one provenance statement, joined, so that one and the same must show all of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Self
 
@@ -18,6 +18,8 @@ from controller.core.requirements import (
     SourceRequirement,
 )
 
+SOURCE_LEVEL = "sourceLevel"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
@@ -25,6 +27,10 @@ class Demand:
 
     `sources` are groups of alternatives, of each of which one holds as a whole. `builders` and `types` that are
     asked twice are those that both allow, which may be none. Each of `parameters` is an allow-list of its own.
+
+    `parts` are those that are asked and that a summary may stand in for, `names` all that are asked, as the API calls
+    them and in its order. `expects_builder`: only a TrustedBuilder's statement will do, as for anything but a bare
+    level 1.
     """
 
     level: int | None = None
@@ -36,6 +42,16 @@ class Demand:
     conditions: tuple[Condition, ...] = ()
     dependencies: tuple[DependencyRequirement, ...] = ()
     source_levels: tuple[SourceLevelRequirement, ...] = ()
+    parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    expects_builder: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parts = tuple(part for part, asked in self._asked() if asked)
+        names = (*(part.value for part in parts), *((SOURCE_LEVEL,) if self.source_levels else ()))
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "expects_builder", names != (Part.BUILD_LEVEL.value,) or self.level != 1)
 
     @classmethod
     def of(cls, *requirements: Requirements) -> Self:
@@ -59,19 +75,9 @@ class Demand:
         return cls.of(Requirements(build=build))
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts that are asked and that a summary may stand in for, in the API's order."""
-        return tuple(part for part, asked in self._asked() if asked)
-
-    @property
     def asks(self) -> bool:
         """Whether anything is left to ask."""
-        return bool(self.parts) or bool(self.source_levels)
-
-    @property
-    def expects_builder(self) -> bool:
-        """Whether only a TrustedBuilder's statement will do: anything but a bare level 1 asks for that."""
-        return self != _LEVEL_ONE
+        return bool(self.names)
 
     def without(self, covered: frozenset[Part]) -> "Demand":
         """What is left when something else stands in for these parts.
@@ -101,9 +107,6 @@ class Demand:
     @property
     def _asks_build(self) -> bool:
         return self.types is not None or bool(self.parameters or self.conditions) or self.max_age is not None
-
-
-_LEVEL_ONE = Demand(level=1)
 
 
 def _common(allowed: Iterable[frozenset[str] | None]) -> frozenset[str] | None:

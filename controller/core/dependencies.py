@@ -142,14 +142,26 @@ def _plain(escaped: str) -> str:
 
 
 def _dependency(uri: str, name: str, digest: str, dependency: Dependency) -> ImageDependency:
-    repository: Repository | None = None
     written = {text for text in (digest, _sha256(dependency)) if text}
+    return ImageDependency(
+        uri=uri,
+        repository=_repository(name),
+        digest=_digest(written.pop()) if len(written) == 1 else None,
+    )
+
+
+def _repository(name: str) -> Repository | None:
     try:
-        repository = ImageReference.parse(name).repository
-        found = Digest.parse(written.pop()) if len(written) == 1 else None
+        return ImageReference.parse(name).repository
     except MalformedReference:
-        found = None
-    return ImageDependency(uri=uri, repository=repository, digest=found)
+        return None
+
+
+def _digest(text: str) -> Digest | None:
+    try:
+        return Digest.parse(text)
+    except MalformedReference:
+        return None
 
 
 def _sha256(dependency: Dependency) -> str:

@@ -16,7 +16,6 @@ from controller.core.sbom import judge_sbom
 from controller.core.signatures import judge_signatures
 from controller.core.source import captures_of
 from controller.core.text import printable
-from controller.core.tried import SOURCE_LEVEL
 from controller.core.verdict import Proven, RequirementVerdict
 
 ORIGIN = ""  # the parts that are judged together each have a name of their own
@@ -50,6 +49,8 @@ def _judge(alternative: Alternative, policy: Policy, question: Question, capture
     if missed:
         first = next((answer for answer in missed if not answer.unknown), missed[0])
         return replace(first, requirements=told)
+    if len(answers) == 1:
+        return answers[0]
     signers = dict.fromkeys(answer.proven.signer for answer in answers if answer.proven.signer)
     proven = replace(answers[0].proven, signer="; ".join(signers) or None) if answers else Proven()
     detail = "; ".join(answer.detail for answer in answers if answer.detail)
@@ -91,17 +92,12 @@ def _named(alternative: Alternative, name: str, answer: Answer) -> Answer:
     """The answer with its verdicts under their names in the API."""
     found = answer.requirements
     if not found:
-        names = _origin_names(alternative) if name == ORIGIN else (name,)
+        names = alternative.demand.names if name == ORIGIN else (name,)
         first = RequirementVerdict(name=names[0], outcome=answer.reason.outcome, detail=answer.detail)
         found = (first, *(RequirementVerdict(name=one, outcome=None) for one in names[1:]))
     if not alternative.prefix:
-        return replace(answer, requirements=found)
+        return answer if found is answer.requirements else replace(answer, requirements=found)
     return replace(answer, requirements=tuple(replace(one, name=f"{alternative.prefix}{one.name}") for one in found))
-
-
-def _origin_names(alternative: Alternative) -> tuple[str, ...]:
-    demand = alternative.demand
-    return (*(part.value for part in demand.parts), *((SOURCE_LEVEL,) if demand.source_levels else ()))
 
 
 def _both(base: Answer, met: Answer) -> Answer:

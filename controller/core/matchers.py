@@ -54,16 +54,20 @@ class CertificateMatcher:
     not_after: datetime | None = None
 
     def accepts(self, statement: VerifiedStatement) -> bool:
-        """Whether such a certificate signed, at no verified time after `not_after` (SIGN-044)."""
+        """Whether such a certificate signed and, where there is a `not_after`, by its verified times not later."""
         signer = statement.signer
         if not isinstance(signer, CertificateSigner):
             return False
         if (signer.trust_root, signer.issuer, signer.subject_type) != (self.trust_root, self.issuer, self.subject_type):
             return False
-        if self.not_after is not None and any(time > self.not_after for time in statement.times):
+        if self.not_after is not None and not self._in_time(statement, self.not_after):
             return False
         said = all(getattr(signer.extensions, name) == value for name, value in self.extensions)
         return said and self.subject.matches(signer.subject)
+
+    def _in_time(self, statement: VerifiedStatement, last: datetime) -> bool:
+        """What shows no time may have been signed at any."""
+        return bool(statement.times) and all(time <= last for time in statement.times)
 
     def __str__(self) -> str:
         return f"{self.subject} ({self.issuer}) under {self.trust_root}"

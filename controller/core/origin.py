@@ -39,10 +39,10 @@ class Origin:
         return by_platforms(self._judge, self.question.evidence)
 
     def judge_sbom(self, requirement: SBOMRequirement) -> Answer:
-        """Whether there is an SBOM by the signer of provenance that meets the demand.
+        """Whether there is an SBOM by the signer of provenance that meets the whole demand.
 
-        That is a statement which a TrustedBuilder speaks for. Where summaries stand in for parts it must meet the
-        others, and the source in any case; where nothing is left to meet, nobody is named who could sign.
+        That is a statement which a TrustedBuilder speaks for, and which needs nothing to stand in for it: by a
+        summary nobody is named who could sign.
         """
 
         def judge(evidence: Evidence) -> Answer:
@@ -100,11 +100,8 @@ class Origin:
         return (*own, *common)
 
     def _signers(self, evidence: Evidence) -> tuple[Signer, ...]:
-        covered = self._standing_for(evidence).covered - {Part.SOURCES} if self.acceptances else frozenset()
-        rest = self.demand.without(covered)
-        if not rest.asks:
-            return ()
-        met = (one for one in tries(rest, evidence, self.question, self.captures) if one.miss is None)
+        found = tries(self.demand, evidence, self.question, self.captures)
+        met = (one for one in found if one.miss is None)
         signers = (one.testimony.statement.signer for one in met if one.voice is not None)
         return tuple(signer for signer in signers if signer is not None)
 

@@ -58,22 +58,7 @@ class Glob:
 
     def captures(self, text: str) -> tuple[str, ...] | None:
         """What each wildcard matched, from the left each as short as the rest allows; None when it does not fit."""
-        if not self._ends_fit(text):
-            return None
-        reachable = _reachable(self.tokens, text)
-        if not reachable[0] & 1:
-            return None
-        captured: list[str] = []
-        position = 0
-        for token, following in zip(self.tokens, reachable[1:], strict=True):
-            if token.startswith("*"):
-                rest = following >> position
-                end = position + (rest & -rest).bit_length() - 1  # the nearest position from which the rest fits
-                captured.append(text[position:end])
-                position = end
-            else:
-                position += len(token)
-        return tuple(captured)
+        return _captures(self.tokens, text) if self._ends_fit(text) else None
 
     def _ends_fit(self, text: str) -> bool:
         """The cheap part first: of a thousand policies most are about another host."""
@@ -82,6 +67,25 @@ class Glob:
 
     def __str__(self) -> str:
         return self.text
+
+
+@lru_cache(maxsize=4096)
+def _captures(tokens: tuple[str, ...], text: str) -> tuple[str, ...] | None:
+    """Kept for the next policy and the next review: globs are few, and so are the names that they are asked about."""
+    reachable = _reachable(tokens, text)
+    if not reachable[0] & 1:
+        return None
+    captured: list[str] = []
+    position = 0
+    for token, following in zip(tokens, reachable[1:], strict=True):
+        if token.startswith("*"):
+            rest = following >> position
+            end = position + (rest & -rest).bit_length() - 1  # the nearest position from which the rest fits
+            captured.append(text[position:end])
+            position = end
+        else:
+            position += len(token)
+    return tuple(captured)
 
 
 def _reachable(tokens: tuple[str, ...], text: str) -> list[int]:

@@ -24,13 +24,13 @@ def judge_signatures(requirement: SignatureRequirement, evidence: Evidence, repo
     entries = _entries(requirement, signatures, repository)
     accepted = {who: name for met in entries for who, name in met.items()}
     if not accepted:
-        return Answer(reason=Reason.NoSignature, detail=_nobody(requirement, signatures), closeness=1)
+        return Answer(reason=Reason.NoSignature, detail=_nobody(requirement, signatures), closeness=2)
     met = _matched(entries)
     signers = printable(", ".join(sorted(set(accepted.values()))))
     if met >= requirement.threshold:
         return Answer(reason=Reason.Satisfied, proven=Proven(signer=signers))
     detail = f"signed by {signers}: {met} of the {requirement.threshold} distinct signers that are asked"
-    return Answer(reason=Reason.ThresholdNotMet, detail=detail, closeness=2, proven=Proven(signer=signers))
+    return Answer(reason=Reason.ThresholdNotMet, detail=detail, closeness=3, proven=Proven(signer=signers))
 
 
 def _entries(

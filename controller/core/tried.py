@@ -1,10 +1,9 @@
 """How far one provenance statement came, and what it proves: what findings tell of it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.core.answer import Answer, Miss
-from controller.core.demand import Demand
+from controller.core.demand import SOURCE_LEVEL, Demand
 from controller.core.provenance import SourceClaim
 from controller.core.reasons import Outcome, Reason
 from controller.core.requirements import Part
@@ -13,8 +12,6 @@ from controller.core.step import Step
 from controller.core.testimony import Testimony, Voice
 from controller.core.text import printable
 from controller.core.verdict import Proven, RequirementVerdict
-
-SOURCE_LEVEL = "sourceLevel"
 
 _STEPS = {
     Part.BUILD_LEVEL.value: (Step.LEVEL,),
@@ -46,7 +43,7 @@ class Try:
             detail=self.miss.detail if self.miss else self.note,
             closeness=self.step,
             proven=self._proven(demand),
-            requirements=tuple(self._verdicts(demand)),
+            requirements=self._verdicts(demand),
         )
 
     def _proven(self, demand: Demand) -> Proven:
@@ -74,16 +71,18 @@ class Try:
         allowed = demand.builders is None or voice.builder.name in demand.builders
         return allowed and voice.builder.max_level >= (demand.level or UNKNOWN_PAIR_LEVEL)
 
-    def _verdicts(self, demand: Demand) -> Iterator[RequirementVerdict]:
+    def _verdicts(self, demand: Demand) -> tuple[RequirementVerdict, ...]:
         """Each asked part. What failed before any part alone was asked is told of the first."""
-        asked = [part.value for part in demand.parts] + ([SOURCE_LEVEL] if demand.source_levels else [])
-        failed = next((name for name in asked if self.step in _STEPS[name]), asked[0])
-        for name in asked:
-            if self.miss is not None and name == failed:
-                yield RequirementVerdict(name=name, outcome=self.miss.reason.outcome, detail=self.miss.detail)
-            else:
-                met = self.miss is None or max(_STEPS[name]) < self.step
-                yield RequirementVerdict(name=name, outcome=Outcome.PASS if met else None)
+        miss = self.miss
+        if miss is None:
+            return tuple(RequirementVerdict(name=name, outcome=Outcome.PASS) for name in demand.names)
+        failed = next((name for name in demand.names if self.step in _STEPS[name]), demand.names[0])
+        return tuple(
+            RequirementVerdict(name=name, outcome=miss.reason.outcome, detail=miss.detail)
+            if name == failed
+            else RequirementVerdict(name=name, outcome=Outcome.PASS if max(_STEPS[name]) < self.step else None)
+            for name in demand.names
+        )
 
 
 def _shown(source: SourceClaim, name: str) -> str | None:

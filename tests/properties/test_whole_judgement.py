@@ -1,0 +1,245 @@
+"""What must hold of judgement with everything a policy can ask: summaries, attestations, SBOMs, children."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.core.condition import Held
+from controller.core.errors import Problem
+from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
+from controller.core.image import Digest
+from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName
+from controller.core.policyset import PolicySet
+from controller.core.reasons import Outcome, Reason
+from controller.core.records import SBOMFormat
+from controller.core.requirements import (
+    BuildRequirement,
+    DependencyRequirement,
+    Part,
+    Requirements,
+    SBOMRequirement,
+    SourceLevelRequirement,
+    SourceVerifier,
+)
+from controller.core.verdict import ImageVerdict
+from tests.support.facts import NOW, D, judge_image, matcher, policies, policy, signature, signatures, signer, workload
+from tests.support.keylessfacts import (
+    COMMIT,
+    EXPECTED,
+    SHOP,
+    acceptance,
+    attestation,
+    certificate,
+    certified,
+    condition,
+    keyless,
+    named,
+    sbom,
+    scanned,
+    summary,
+    workflow,
+)
+
+DAY = timedelta(days=1)
+BUILDERS = (
+    replace(workflow(), records_dependencies=True),
+    workflow("low", level=1, by=named("https://low.example")),
+)
+CHILDREN = (Digest.of(b"amd64"), Digest.of(b"arm64"))
+SCS = SourceVerifier(verifier_id="https://scs.example", signers=(matcher("scs"),), max_level=3)
+
+STATEMENTS: tuple[VerifiedStatement, ...] = (
+    keyless(),
+    keyless(certificate("https://low.example"), payload="low"),
+    keyless(certificate("https://evil.example"), payload="evil"),
+    certified(source_repository_uri="https://github.com/evil/shop", build_config_uri=None, payload="elsewhere"),
+    certified(source_repository_ref="refs/heads/main", build_config_uri=None, payload="branch"),
+    keyless(times=(NOW - 9 * DAY,), payload="old"),
+    replace(keyless(payload="unsigned"), signer=None),
+    summary(),
+    summary(passed=False, payload="failed"),
+    summary(("SLSA_BUILD_LEVEL_1",), dependencies={}, payload="one"),
+    summary(by=signer("person"), payload="stranger"),
+    summary(
+        ("SLSA_SOURCE_LEVEL_2",),
+        by=signer("scs"),
+        verifier="https://scs.example",
+        resource=SHOP,
+        commit=COMMIT,
+        payload="source",
+    ),
+    sbom(),
+    sbom(certificate("https://low.example"), payload="low bom"),
+    sbom(certificate("https://evil.example"), payload="evil bom"),
+    attestation(),
+    attestation(signer("person"), payload="person's"),
+    attestation(times=(NOW - 9 * DAY,), payload="old scan"),
+    signature("release"),
+    signature("security", payload="second"),
+)
+statements = st.lists(st.sampled_from(STATEMENTS), max_size=7, unique=True)
+gaps = st.lists(st.just(Gap(reason=Reason.RegistryUnavailable, detail="503")), max_size=1)
+refusals = st.lists(
+    st.builds(
+        Refused,
+        step=st.integers(0, 1),
+        detail=st.just("no"),
+        where=st.sampled_from("xy"),
+        kind=st.sampled_from([None, *Kind]),
+    ),
+    max_size=2,
+)
+builds = st.builds(
+    BuildRequirement,
+    level=st.sampled_from([1, 2, 3]),
+    builders=st.sampled_from([None, frozenset({"low"})]),
+    sources=st.sampled_from([(), EXPECTED.sources]),
+    max_age=st.sampled_from([None, DAY]),
+    conditions=st.sampled_from([(), (condition(lambda facts: Held.TRUE if facts.statement.times else Held.ERROR),)]),
+)
+requirements = st.builds(
+    Requirements,
+    build=builds,
+    source_level=st.sampled_from([None, SourceLevelRequirement(level=2, summaries=(SCS,))]),
+    dependencies=st.sampled_from([None, DependencyRequirement(level=1, images=())]),
+    signatures=st.sampled_from([(), (signatures("release", "security", threshold=2),)]),
+    sbom=st.sampled_from([None, SBOMRequirement(formats=frozenset(SBOMFormat), signers=None)]),
+    attestations=st.sampled_from([(), (scanned(max_age=DAY),)]),
+)
+ACCEPTED = (
+    acceptance(),
+    acceptance(Part.BUILD_LEVEL, Part.SOURCES, Part.DEPENDENCIES),
+    acceptance(Part.BUILDERS, Part.BUILD, level=2),
+)
+members = st.builds(
+    policy,
+    require=requirements,
+    any_of=st.lists(requirements, max_size=2).map(tuple),
+    accept=st.lists(st.sampled_from(ACCEPTED), max_size=2, unique=True).map(tuple),
+)
+
+
+def about(statement: VerifiedStatement, digest: Digest) -> VerifiedStatement:
+    return statement if statement.subject is None else replace(statement, subject=digest)
+
+
+def gathered(
+    own: list[VerifiedStatement],
+    *children: list[VerifiedStatement],
+    refused: list[Refused] | None = None,
+    missing: list[Gap] | None = None,
+) -> Evidence:
+    return Evidence(
+        digest=D,
+        statements=tuple(own),
+        refused=tuple(refused or ()),
+        gaps=tuple(missing or ()),
+        children=tuple(
+            Evidence(digest=digest, statements=tuple(about(one, digest) for one in held))
+            for digest, held in zip(CHILDREN, children, strict=False)
+        ),
+    )
+
+
+def judged(one: Policy, evidence: Evidence) -> ImageVerdict:
+    pod = workload()
+    return judge_image(policies(one, builders=BUILDERS), pod, pod.images[0], evidence=evidence)
+
+
+def refuses(one: Policy, evidence: Evidence) -> bool:
+    return any(finding.refuses for finding in judged(one, evidence).findings)
+
+
+@pytest.mark.case("SET-005")
+@given(members, statements, statements, statements, refusals, st.randoms(use_true_random=False))
+def test_order_means_nothing(one, own, amd, arm, refused, random) -> None:  # type: ignore[no-untyped-def]
+    before = judged(one, gathered(own, amd, arm, refused=refused))
+    for items in (own, amd, arm, refused):
+        random.shuffle(items)
+    assert judged(one, gathered(own, amd, arm, refused=refused)) == before
+
+
+@pytest.mark.case("SET-014")
+@settings(deadline=None)  # it judges once for every statement
+@given(members, statements, statements, statements)
+def test_removing_a_statement_admits_nothing(one, own, amd, arm) -> None:  # type: ignore[no-untyped-def]
+    if refuses(one, gathered(own, amd, arm)):
+        for held in (own, amd, arm):
+            for statement in list(held):
+                held.remove(statement)
+                assert refuses(one, gathered(own, amd, arm))
+                held.append(statement)
+
+
+@given(members, statements, statements, refusals)
+def test_junk_changes_no_verdict(one, own, amd, refused) -> None:  # type: ignore[no-untyped-def]
+    assert refuses(one, gathered(own, amd)) == refuses(one, gathered(own, amd, refused=refused))
+
+
+@given(members, statements, statements, gaps)
+def test_ignorance_admits_nothing_that_knowledge_refuses(one, own, amd, missing) -> None:  # type: ignore[no-untyped-def]
+    assert refuses(one, gathered(own, amd)) == refuses(one, gathered(own, amd, missing=missing))
+
+
+@given(members, statements)
+def test_children_that_were_not_read_admit_nothing(one, own) -> None:  # type: ignore[no-untyped-def]
+    unread = replace(gathered(own), unread=CHILDREN)
+    assert refuses(one, unread) == refuses(one, gathered(own))
+
+
+@given(members, statements, statements)
+def test_a_policy_asks_no_less_with_an_alternative_removed_from_none(one, own, amd) -> None:  # type: ignore[no-untyped-def]
+    """What holds with alternatives holds without them: they only ask for more."""
+    if not refuses(one, gathered(own, amd)):
+        assert not refuses(replace(one, any_of=()), gathered(own, amd))
+
+
+@given(members, statements, statements)
+def test_accepting_no_summaries_admits_nothing_more(one, own, amd) -> None:  # type: ignore[no-untyped-def]
+    if refuses(one, gathered(own, amd)):
+        assert refuses(replace(one, accept_summaries=()), gathered(own, amd))
+
+
+@given(members, statements, statements)
+def test_what_is_told_of_each_requirement_agrees_with_the_finding(one, own, amd) -> None:  # type: ignore[no-untyped-def]
+    (finding, *_) = judged(one, gathered(own, amd)).findings
+    outcomes = {told.outcome for told in finding.requirements}
+    assert finding.requirements
+    if finding.outcome is Outcome.PASS:
+        assert outcomes == {Outcome.PASS}
+    else:
+        assert Outcome.FAIL in outcomes
+    assert finding.detail.isprintable()
+
+
+@given(members, statements)
+def test_the_level_is_never_above_what_a_builder_or_a_summarys_entry_may_tell(one, own) -> None:  # type: ignore[no-untyped-def]
+    (finding, *_) = judged(one, gathered(own)).findings
+    spoken = (b.max_level for b in BUILDERS for statement in own if b.speaks_for(statement))
+    summarised = (entry.max_level for entry in one.accept_summaries)
+    assert (finding.proven.level or 0) <= max([1, *spoken, *summarised])
+
+
+@given(members, statements, st.sampled_from([Mode.WARN, Mode.AUDIT]))
+def test_weaker_modes_never_refuse(one, own, mode) -> None:  # type: ignore[no-untyped-def]
+    assert not refuses(replace(one, mode=mode), gathered(own))
+
+
+@given(members, statements)
+def test_a_broken_policy_admits_no_more_than_a_sound_one(one, own) -> None:  # type: ignore[no-untyped-def]
+    broken = BrokenPolicy(name=one.name, mode=one.mode, match=one.match, problems=(Problem(path="p", message="m"),))
+    pod = workload()
+    found = judge_image(PolicySet(policies=(broken,)), pod, pod.images[0], evidence=gathered(own))
+    assert any(finding.refuses for finding in found.findings)
+
+
+@given(members, members, statements)
+def test_a_namespaced_policy_only_tightens(one, other, own) -> None:  # type: ignore[no-untyped-def]
+    tenant = replace(other, name=PolicyName(kind="SLSAPolicy", namespace="shop", name="tenant"))
+    pod = workload()
+    both = judge_image(policies(one, tenant, builders=BUILDERS), pod, pod.images[0], evidence=gathered(own))
+    alone = refuses(one, gathered(own))
+    assert any(finding.refuses for finding in both.findings) >= alone

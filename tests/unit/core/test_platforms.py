@@ -1,0 +1,276 @@
+"""An index and its children: each requirement by the index, or by every runnable child."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.core.condition import Facts, Held
+from controller.core.evaluate import children_matter
+from controller.core.evidence import Evidence, Gap, VerifiedStatement
+from controller.core.image import Digest
+from controller.core.policy import Policy, Tags, Uncovered
+from controller.core.reasons import Outcome, Reason
+from controller.core.records import SBOMFormat
+from controller.core.requirements import (
+    BuildRequirement,
+    Requirements,
+    SBOMRequirement,
+    SourceLevelRequirement,
+    SourceVerifier,
+)
+from controller.core.verdict import Finding
+from tests.support.facts import (
+    PINNED,
+    D,
+    finding,
+    judge_image,
+    matcher,
+    policies,
+    policy,
+    signature,
+    signatures,
+    signer,
+    workload,
+)
+from tests.support.keylessfacts import (
+    COMMIT,
+    EXPECTED,
+    SHOP,
+    acceptance,
+    certificate,
+    condition,
+    keyless,
+    named,
+    sbom,
+    summary,
+    workflow,
+)
+
+AMD, ARM = Digest.of(b"amd64"), Digest.of(b"arm64")
+DOWN = Gap(reason=Reason.RegistryUnavailable, detail="503")
+
+
+def child(digest: Digest, *statements: VerifiedStatement, gaps: tuple[Gap, ...] = ()) -> Evidence:
+    platform = "linux/amd64" if digest == AMD else "linux/arm64"
+    return Evidence(digest=digest, platform=platform, statements=statements, gaps=gaps)
+
+
+def index(*statements: VerifiedStatement, children: tuple[Evidence, ...] = (), gaps: tuple[Gap, ...] = ()) -> Evidence:
+    return Evidence(digest=D, statements=statements, children=children, gaps=gaps)
+
+
+def built(digest: Digest, statement: VerifiedStatement | None = None) -> Evidence:
+    return child(digest, replace(statement or keyless(), subject=digest))
+
+
+def judged(found: Evidence, asked: Policy | None = None) -> Finding:
+    return finding(asked or policy(build=EXPECTED), found, workflow())
+
+
+def reason(found: Evidence, asked: Policy | None = None) -> Reason:
+    return judged(found, asked).reason
+
+
+@pytest.mark.case("IDX-001")
+def test_a_child_whose_index_alone_is_attested_is_refused_with_a_hint() -> None:
+    found = judged(Evidence(digest=D))
+    assert found.reason is Reason.NoProvenance
+    assert "pin the index's digest" in found.detail
+    signed = policy(build=None, required=(signatures("release"),))
+    assert "pin the index's digest" in judged(Evidence(digest=D), signed).detail
+
+
+def test_the_hint_is_given_only_where_it_can_help() -> None:
+    unread = Evidence(digest=D, unread=(AMD,))
+    assert "pin the index" not in judged(unread).detail
+    assert "pin the index" not in judged(index(children=(child(AMD),))).detail
+    assert "pin the index" not in judged(Evidence(digest=D, statements=(keyless(certificate("x")),))).detail
+
+
+@pytest.mark.case("IDX-002")
+def test_every_child_attested_is_as_good_as_the_index() -> None:
+    found = judged(index(children=(built(AMD), built(ARM))))
+    assert (found.reason, found.proven.level) == (Reason.Satisfied, 3)
+    assert "each platform" in found.detail
+
+
+@pytest.mark.case("IDX-003")
+@pytest.mark.case("IDX-004")
+def test_one_child_unattested_refuses_and_is_named() -> None:
+    found = judged(index(children=(built(AMD), child(ARM))))
+    assert found.reason is Reason.NoProvenance
+    assert found.detail.startswith("linux/arm64: ")
+    unnamed = replace(child(ARM), platform=None)
+    assert judged(index(children=(built(AMD), unnamed))).detail.startswith(f"{ARM}: ")
+
+
+def test_a_child_that_is_not_there_is_not_attested() -> None:
+    assert reason(index(children=(built(AMD), Evidence(digest=None, found=False)))) is Reason.NoProvenance
+
+
+@pytest.mark.case("IDX-009")
+def test_an_index_without_children_has_none_that_could_answer_for_it() -> None:
+    assert reason(index()) is Reason.NoProvenance
+    assert reason(Evidence(digest=D, unread=(AMD,))) is Reason.NoProvenance
+    half = replace(index(children=(built(AMD),)), unread=(ARM,))
+    assert reason(half) is Reason.NoProvenance
+
+
+@pytest.mark.case("IDX-013")
+def test_an_attested_index_binds_its_children_by_digest() -> None:
+    assert reason(index(keyless(), children=(child(AMD), child(ARM)))) is Reason.Satisfied
+    assert reason(replace(index(keyless()), unread=(AMD, ARM))) is Reason.Satisfied
+
+
+@pytest.mark.case("IDX-010")
+def test_an_artifact_is_judged_like_any_manifest() -> None:
+    assert reason(Evidence(digest=D, statements=(keyless(),))) is Reason.Satisfied
+    assert reason(Evidence(digest=D)) is Reason.NoProvenance
+
+
+@pytest.mark.case("IDX-015")
+def test_provenance_that_nobody_signed_is_level_one_child_by_child() -> None:
+    children = tuple(built(one, replace(keyless(), signer=None)) for one in (AMD, ARM))
+    found = judged(index(children=children), policy(build=BuildRequirement(level=1)))
+    assert (found.reason, found.proven.level) == (Reason.Satisfied, 1)
+    assert "unauthenticated" in found.detail
+    assert reason(index(children=children), policy(build=BuildRequirement(level=2))) is Reason.LevelTooLow
+    assert reason(index(children=(children[0], child(ARM))), policy(build=BuildRequirement(level=1))) is (
+        Reason.NoProvenance
+    )
+
+
+@pytest.mark.case("IDX-016")
+@pytest.mark.parametrize("signers", [None, (named(),)])
+def test_each_requirement_is_met_by_the_index_or_by_every_child(signers: tuple[object, ...] | None) -> None:
+    boms = tuple(child(one, sbom(subject=one)) for one in (AMD, ARM))
+    require = Requirements(
+        build=EXPECTED,
+        sbom=SBOMRequirement(formats=frozenset(SBOMFormat), signers=signers),  # type: ignore[arg-type]
+    )
+    asked = policy(require=require)
+    assert reason(index(keyless(), children=boms), asked) is Reason.Satisfied
+    assert reason(index(keyless(), children=(boms[0], child(ARM))), asked) is Reason.NoSBOM
+    assert reason(index(sbom(), children=(built(AMD), built(ARM))), asked) is Reason.Satisfied
+    whole = tuple(
+        replace(built(one.digest or D), statements=(*built(one.digest or D).statements, *one.statements))
+        for one in boms
+    )
+    assert reason(index(children=whole), asked) is Reason.Satisfied
+    stranger = child(ARM, sbom(certificate("https://evil.example"), subject=ARM))
+    assert reason(index(keyless(), children=(boms[0], stranger)), asked) is Reason.NoSBOM
+
+
+def test_an_sbom_of_the_index_is_by_a_signer_of_every_childs_provenance() -> None:
+    require = Requirements(
+        build=BuildRequirement(level=3), sbom=SBOMRequirement(formats=frozenset(SBOMFormat), signers=None)
+    )
+    other = certificate("https://github.com/acme/ci/.github/workflows/image.yml@refs/tags/v9.0.0")
+    mixed = (built(AMD), built(ARM, keyless(other)))
+    assert reason(index(sbom(), children=mixed), policy(require=require)) is Reason.NoSBOM
+
+
+def test_signatures_and_levels_of_children_are_those_of_the_weakest() -> None:
+    signed = policy(build=None, required=(signatures("release"),))
+    both = tuple(child(one, replace(signature("release"), subject=one)) for one in (AMD, ARM))
+    assert reason(index(children=both), signed) is Reason.Satisfied
+    assert reason(index(children=(both[0], child(ARM))), signed) is Reason.NoSignature
+    low = built(ARM, keyless(certificate("https://low.example")))
+    found = finding(
+        policy(build=BuildRequirement(level=2)),
+        index(children=(built(AMD), low)),
+        workflow(),
+        workflow("low", level=2, by=named("https://low.example")),
+    )
+    assert (found.reason, found.proven.level) == (Reason.Satisfied, 2)
+
+
+def test_a_summary_about_the_index_stands_in_for_its_children_and_theirs_for_it() -> None:
+    asked = policy(build=EXPECTED, accept=(acceptance(),))
+
+    def result(found: Evidence) -> Reason:
+        return finding(asked, found, workflow(level=1)).reason
+
+    assert result(index(summary(), children=(built(AMD), built(ARM)))) is Reason.Satisfied
+    summarised = tuple(child(one, summary(subject=one)) for one in (AMD, ARM))
+    assert result(index(keyless(), children=summarised)) is Reason.Satisfied
+    assert result(index(keyless(), children=(summarised[0], child(ARM)))) is Reason.LevelTooLow
+    assert result(index(keyless(), children=())) is Reason.LevelTooLow
+
+
+def test_a_source_summary_counts_wherever_it_is_attached() -> None:
+    verifier = SourceVerifier(verifier_id="https://scs.example", signers=(matcher("scs"),), max_level=3)
+    asked = policy(
+        require=Requirements(build=EXPECTED, source_level=SourceLevelRequirement(level=2, summaries=(verifier,)))
+    )
+    source = summary(
+        ("SLSA_SOURCE_LEVEL_2",), by=signer("scs"), verifier="https://scs.example", resource=SHOP, commit=COMMIT
+    )
+    assert reason(index(source, children=(built(AMD), built(ARM))), asked) is Reason.Satisfied
+    assert reason(index(keyless(), children=(child(AMD, source),)), asked) is Reason.Satisfied
+
+
+def test_a_condition_sees_the_digest_of_the_image_and_the_statement_of_the_child() -> None:
+    def look(facts: Facts) -> Held:
+        return Held.TRUE if facts.digest == D and facts.statement.subject in (AMD, ARM) else Held.FALSE
+
+    asked = policy(build=BuildRequirement(level=3, conditions=(condition(look),)))
+    assert reason(index(children=(built(AMD), built(ARM))), asked) is Reason.Satisfied
+
+
+# What can't be told
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (index(children=(built(AMD), child(ARM)), gaps=(DOWN,)), Reason.RegistryUnavailable),
+        (index(children=(built(AMD), child(ARM, gaps=(DOWN,)))), Reason.RegistryUnavailable),
+        (index(children=(child(AMD), child(ARM, gaps=(DOWN,)))), Reason.NoProvenance),
+        (index(children=(replace(built(AMD), gaps=(DOWN,)), built(ARM))), Reason.Satisfied),
+        (index(keyless(), children=(child(AMD, gaps=(DOWN,)),)), Reason.Satisfied),
+        (index(children=(built(AMD), built(ARM)), gaps=(DOWN,)), Reason.Satisfied),
+    ],
+    ids=["the index", "the one child", "a child that makes no difference", "met", "met by the index", "met by both"],
+)
+def test_a_gap_is_told_where_it_could_have_made_the_difference(found: Evidence, expected: Reason) -> None:
+    assert reason(found) is expected
+
+
+def test_a_failure_is_told_before_ignorance_of_something_else() -> None:
+    asked = policy(build=EXPECTED, required=(signatures("release"),))
+    signed = replace(signature("release"), subject=AMD)
+    mixed = index(children=(child(AMD, signed), child(ARM, gaps=(DOWN,))))
+    assert reason(mixed, asked) is Reason.NoProvenance
+    assert judged(mixed, asked).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("found", "matter"),
+    [
+        (Evidence(digest=D, unread=(AMD, ARM)), True),
+        (Evidence(digest=D, unread=(AMD,), gaps=(DOWN,)), True),
+        (Evidence(digest=D, unread=(AMD,), statements=(keyless(),)), False),
+        (Evidence(digest=D), False),
+        (index(children=(child(AMD),)), False),
+        (Evidence(digest=None, found=False), False),
+    ],
+)
+def test_children_matter_where_something_is_not_met_and_they_were_not_read(found: Evidence, *, matter: bool) -> None:
+    findings = (judged(found),)
+    assert children_matter(findings, found) is matter
+
+
+@pytest.mark.parametrize(
+    ("one", "image"),
+    [(policy(deny=frozenset({D})), PINNED), (policy(tags=Tags.DENY), "ghcr.io/acme/shop:v1")],
+    ids=["denied", "tag"],
+)
+def test_children_do_not_matter_where_no_evidence_would(one: Policy, image: str) -> None:
+    unread = Evidence(digest=D, unread=(AMD,))
+    pod = workload(image)
+    verdict = judge_image(policies(one, builders=(workflow(),)), pod, pod.images[0], evidence=unread)
+    assert verdict.findings[0].outcome is Outcome.FAIL
+    assert not children_matter(verdict.findings, unread)
+    uncovered = judge_image(policies(), pod, pod.images[0], evidence=unread, uncovered=Uncovered.DENY)
+    assert not children_matter(uncovered.findings, unread)
