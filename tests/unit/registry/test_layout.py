@@ -124,7 +124,7 @@ async def test_evidence_is_found_as_cosign_saves_it(folder: Folder) -> None:
     assert fetched.digest == signatures
     assert await listed(registry, image) == [Digest.parse(bundle["digest"])]
     assert await registry.manifest(SHOP, f"sha256-{image.hex}.att") is None
-    assert await registry.manifest(SHOP, f"sha256-{MISSING.hex}.sig") is None
+    assert await registry.manifest(SHOP, f"sha256-{signatures.hex}.sig") is None
     assert folder.only() == image
 
 
@@ -157,6 +157,15 @@ def test_several_images_are_told_and_one_can_be_named(folder: Folder) -> None:
     assert all(str(image) in str(told.value) for image in images)
     _, named = open_image(LayoutReference(path=str(folder.path), digest=images[1]))
     assert named.digest == images[1]
+
+
+@pytest.mark.case("CLI-015")
+def test_an_index_that_is_not_what_its_digest_says_hides_no_image(folder: Folder) -> None:
+    images = [folder.list(folder.manifest(number=1)), folder.list(folder.index())]
+    forged = folder.index(folder.manifest(number=1))
+    folder.file(images[1]).write_bytes(folder.file(Digest.parse(forged["digest"])).read_bytes())
+    with pytest.raises(MalformedReference, match="several"):
+        folder.only()
 
 
 def test_a_layout_without_an_image_is_refused(folder: Folder) -> None:
