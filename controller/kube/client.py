@@ -1,4 +1,4 @@
-"""Reading from the API server: get, list and watch of raw objects, every read with a bound and a deadline.
+"""Talking to the API server: get, list, watch and write of raw objects, every read with a bound and a deadline.
 
 Kubernetes API concepts: "Efficient detection of changes", "Retrieving large results sets in chunks".
 """
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from controller.core.errors import ApiServerUnavailable
@@ -20,18 +21,23 @@ from controller.core.text import printable
 from controller.kube.connection import Connection
 from controller.kube.documents import Form, Object, parse_document
 
-__all__ = ["ApiClient", "Event", "EventType", "Listing", "Object", "Resource", "VersionExpired"]
+__all__ = ["ApiClient", "Conflict", "Event", "EventType", "Listing", "Object", "Resource", "Verb", "VersionExpired"]
 
 PAGE_OBJECTS = 500
 MAX_OBJECT_BYTES = 8 * 1024 * 1024  # etcd takes 1.5 MiB; JSON escapes can swell it
 MAX_PAGE_BYTES = 2 * MAX_OBJECT_BYTES  # a page of fewer objects is asked for where they are larger
 REQUEST_SECONDS = 30.0
+WRITE_SECONDS = 4.0  # a write that is not answered by then may still happen a moment later, and no longer
 WATCH_SECONDS = 60  # short, so that a connection that died in silence is noticed within WATCH_SECONDS + _SLACK_SECONDS
 _SLACK_SECONDS = 15.0
 
 
 class VersionExpired(ApiServerUnavailable):
     """The resource version is too old to watch from (410 Gone): list again."""
+
+
+class Conflict(ApiServerUnavailable):
+    """Somebody else wrote in between (409): the object is another version than was read, or there already."""
 
 
 class _TooLong(ApiServerUnavailable):
@@ -72,6 +78,14 @@ class Event:
     version: str
 
 
+class Verb(Enum):
+    """A way to write: its HTTP method and what it sends."""
+
+    CREATE = ("POST", "application/json")
+    REPLACE = ("PUT", "application/json")
+    MERGE = ("PATCH", "application/merge-patch+json")  # RFC 7396
+
+
 class ApiClient:
     """A client for one API server; use it as an async context manager. Raises ApiServerUnavailable only."""
 
@@ -96,6 +110,21 @@ class ApiClient:
         async with self._ask(path, {}, limits) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return None
+            _expect_ok(answer)
+            return await _parsed(await _read(answer, MAX_OBJECT_BYTES), Form.OBJECT)
+
+    async def write(self, verb: Verb, path: str, document: Object) -> Object | None:
+        """The object as it is after the write, or None when there is none at this path.
+
+        A document that names a resource version is written to that version alone. Raises Conflict, and
+        ApiServerUnavailable for everything else; then it is not known whether it was written.
+        """
+        limits = aiohttp.ClientTimeout(total=WRITE_SECONDS)
+        async with self._ask(path, {}, limits, verb=verb, document=document) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return None
+            if answer.status == HTTPStatus.CONFLICT:
+                raise Conflict(f"{path}: somebody else wrote in between")
             _expect_ok(answer)
             return await _parsed(await _read(answer, MAX_OBJECT_BYTES), Form.OBJECT)
 
@@ -149,17 +178,27 @@ class ApiClient:
 
     @asynccontextmanager
     async def _ask(
-        self, path: str, parameters: Mapping[str, str], limits: aiohttp.ClientTimeout
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        *,
+        verb: Verb | None = None,
+        document: Object | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request, and every way in which it and the reading of its answer can fail turned into our error."""
         if self._session is None:
             raise RuntimeError("use the client as an async context manager")
         authorization = self._connection.authorization()
         headers = {"Accept": "application/json"} | ({"Authorization": authorization} if authorization else {})
+        method, sent = verb.value if verb else ("GET", "")
+        headers |= {"Content-Type": sent} if verb else {}
         try:
-            async with self._session.get(
+            async with self._session.request(
+                method,
                 URL(self._connection.server + path, encoded=True),
                 params=parameters,
+                data=None if document is None else msgspec.json.encode(document),
                 headers=headers,
                 timeout=limits,
                 allow_redirects=False,
@@ -173,7 +212,7 @@ class ApiClient:
 def _expect_ok(answer: aiohttp.ClientResponse) -> None:
     if answer.status == HTTPStatus.GONE:
         raise VersionExpired(f"{answer.url.path}: the resource version has expired")
-    if answer.status != HTTPStatus.OK:
+    if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise ApiServerUnavailable(f"{answer.url.path}: the API server answered {answer.status}")
 
 
