@@ -6,14 +6,12 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from controller.wire.policy.kinds import GROUP, KINDS, VERSION, Kind
 from controller.wire.policy.nodes import Node
-
-Schema = dict[str, Any]
+from controller.wire.statusschema import Schema, status_schema
 
 _COPIED = frozenset({
     "type", "description", "format", "pattern", "enum", "default",
@@ -26,34 +24,8 @@ _COLUMNS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "ClusterSLSAPolicy": (("Mode", "string", ".spec.mode"), ("Level", "integer", ".spec.require.buildLevel")),
     "SLSAPolicy": (("Mode", "string", ".spec.mode"), ("Level", "integer", ".spec.require.buildLevel")),
     "TrustedBuilder": (("Level", "integer", ".spec.maxLevel"), ("Builder-ID", "string", ".spec.builderID")),
-    "TrustRoot": (("Keys", "string", ".spec.keys[*].name"),),
+    "TrustRoot": (("Keys", "string", ".spec.keys[*].name"), ("Stale-At", "date", ".status.staleAt")),
     "SLSAException": (("Expires", "date", ".spec.expires"), ("Ticket", "string", ".spec.ticket")),
-}
-
-_CONDITION: Schema = {
-    "type": "object",
-    "required": ["type", "status", "reason", "message", "lastTransitionTime"],
-    "properties": {
-        "type": {"type": "string", "minLength": 1, "maxLength": 63},
-        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-        "reason": {"type": "string", "minLength": 1, "maxLength": 63},
-        "message": {"type": "string", "maxLength": 32768},
-        "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
-        "lastTransitionTime": {"type": "string", "format": "date-time"},
-    },
-}
-_STATUS: Schema = {
-    "type": "object",
-    "description": "What Navicert makes of this object.",
-    "properties": {
-        "conditions": {
-            "type": "array",
-            "maxItems": 8,
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["type"],
-            "items": _CONDITION,
-        },
-    },
 }
 
 
@@ -82,7 +54,7 @@ def render_definition(kind: Kind) -> Schema:
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": _printer_columns(kind),
-                    "schema": {"openAPIV3Schema": _object_schema(spec)},
+                    "schema": {"openAPIV3Schema": _object_schema(kind, spec)},
                 }
             ],
         },
@@ -156,7 +128,7 @@ def _nodes(base: type[Node]) -> list[type[Node]]:
     return [one for below in base.__subclasses__() for one in (below, *_nodes(below))]
 
 
-def _object_schema(spec: Schema) -> Schema:
+def _object_schema(kind: Kind, spec: Schema) -> Schema:
     return {
         "type": "object",
         "description": spec["description"],
@@ -166,7 +138,7 @@ def _object_schema(spec: Schema) -> Schema:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec,
-            "status": _STATUS,
+            "status": status_schema(kind.name),
         },
     }
 
@@ -175,6 +147,7 @@ def _printer_columns(kind: Kind) -> list[Schema]:
     columns = (
         *_COLUMNS[kind.name],
         ("Ready", "string", f"{_READY}.status"),
+        ("Reason", "string", f"{_READY}.reason"),
         ("Age", "date", ".metadata.creationTimestamp"),
     )
     return [{"name": name, "type": form, "jsonPath": path} for name, form, path in columns]
