@@ -1,0 +1,47 @@
+"""Where a TrustRoot is refreshed from, for whoever refreshes it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pydantic import ValidationError
+
+from controller.wire.policy.root import TRUSTED_ROOT_CHARACTERS, Tuf
+
+__all__ = ["DEFAULT_STALE_AFTER", "TRUSTED_ROOT_CHARACTERS", "TufSource", "duration", "tuf_source"]
+
+DEFAULT_STALE_AFTER = timedelta(days=30)
+_DURATION = re.compile(r"([1-9][0-9]{0,5})([hms])")
+_UNITS = {"h": "hours", "m": "minutes", "s": "seconds"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TufSource:
+    """A TUF repository, the root metadata it is trusted by, and the target in it that is the trusted root."""
+
+    url: str
+    root: str
+    target: str
+    stale_after: timedelta = DEFAULT_STALE_AFTER
+
+
+def tuf_source(source: Mapping[str, object]) -> TufSource | None:
+    """Where this TrustRoot is refreshed from; None for one that is not, or whose words about it do not hold."""
+    spec = source.get("spec")
+    sigstore = spec.get("sigstore") if isinstance(spec, Mapping) else None
+    given = sigstore.get("tuf") if isinstance(sigstore, Mapping) else None
+    if not isinstance(spec, Mapping) or not isinstance(given, dict):
+        return None
+    try:
+        tuf = Tuf.model_validate(given)
+    except ValidationError:
+        return None
+    after = duration(spec.get("staleAfter")) if spec.get("staleAfter") is not None else DEFAULT_STALE_AFTER
+    return None if after is None else TufSource(url=tuf.url, root=tuf.root, target=tuf.target, stale_after=after)
+
+
+def duration(text: object) -> timedelta | None:
+    """The span that a duration of our API names; None where it is none."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
