@@ -12,6 +12,7 @@ USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
 
 _COMMANDS = {
     "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
+    "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots."),
     "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
     "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
 }

@@ -1,0 +1,107 @@
+"""`navicert reconcile`: the operator, wired together."""
+
+import asyncio
+import logging
+import os
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller import __version__
+from controller.core.errors import MalformedDocument
+from controller.kube.connection import SERVICE_ACCOUNT, from_kubeconfig, in_cluster
+from controller.reconcile.names import Home
+from controller.reconcile.operator import OperatorSettings
+from controller.reconcile.operator import reconcile as run_operator
+from controller.reconcile.registering import Exposure
+from controller.settings import MAX_PORT, Address
+from controller.telemetry import configure_logging
+from controller.wire.webhooks import MAX_EXEMPT, NEVER_EXEMPT
+
+_log = logging.getLogger(__name__)
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_OWN, _GIVEN = "self", "given"
+
+
+@click.command()
+@click.option("--namespace", help="Navicert's own namespace; default: the pod's.")
+@click.option("--name", default="navicert", show_default=True, help="What the Service, Secrets and so on start with.")
+@click.option(
+    "--service-port",
+    type=click.IntRange(1, MAX_PORT),
+    default=443,
+    show_default=True,
+    help="The port of the webhook's Service.",
+)
+@click.option(
+    "--exempt-namespace",
+    "exempt",
+    multiple=True,
+    help="A namespace whose workloads are not judged; again for more. Navicert's own and kube-system never are.",
+)
+@click.option(
+    "--certificates",
+    type=click.Choice([_OWN, _GIVEN]),
+    default=_OWN,
+    show_default=True,
+    help="Who makes the webhook's certificate: Navicert itself, or somebody else who fills its Secret.",
+)
+@click.option(
+    "--exception-maximum-days",
+    type=click.IntRange(1, 3650),
+    default=90,
+    show_default=True,
+    help="How long after its creation a SLSAException may reach.",
+)
+@click.option("--kubeconfig", type=_FILE, help="The cluster to work in; default: the pod's own.")
+@click.option(
+    "--status-listen",
+    type=Address.parse,
+    metavar="HOST:PORT",
+    default="0.0.0.0:8080",
+    show_default=True,
+    help="Health and metrics, in the clear.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least level of lines to log, as JSON on standard error.",
+)
+def reconcile(**options: Any) -> None:
+    """Run the operator until SIGTERM. Of several, one works and the others wait for its lease."""
+    configure_logging(options["log_level"])
+    logging.getLogger("kopf").setLevel(logging.ERROR)
+    settings = OperatorSettings(
+        home=Home(namespace=options["namespace"] or _namespace(), name=options["name"]),
+        identity=f"{os.uname().nodename}_{uuid.uuid4()}",
+        status_listen=options["status_listen"],
+        exposure=Exposure(port=options["service_port"], exempt=_exempt(options["exempt"])),
+        own_certificates=options["certificates"] == _OWN,
+        exception_maximum=timedelta(days=options["exception_maximum_days"]),
+    )
+    if settings.home.namespace == NEVER_EXEMPT:
+        raise MalformedDocument("Navicert needs a namespace of its own, not default: its own is exempt")
+    connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
+    _log.info("starting", extra={"version": __version__, "identity": settings.identity})
+    asyncio.run(run_operator(connection, settings))
+
+
+def _namespace() -> str:
+    try:
+        return (SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise MalformedDocument("this is no pod of a cluster: say --namespace") from error
+
+
+def _exempt(names: tuple[str, ...]) -> tuple[str, ...]:
+    if NEVER_EXEMPT in names:
+        raise MalformedDocument("the namespace default is never exempt: everybody's workloads land there")
+    if len(names) > MAX_EXEMPT:
+        raise MalformedDocument(f"at most {MAX_EXEMPT} namespaces are exempt")
+    return names

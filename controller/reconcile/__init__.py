@@ -1,0 +1,1 @@
+"""The operator: the only writer. The only package that knows kopf and tuf."""
