@@ -1,0 +1,186 @@
+"""Two operators: never two writers, and the other leads when the first is gone, in whatever way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from controller.reconcile.lease import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
+from tests.support import objects
+from tests.support.controlplane import ControlPlane
+from tests.support.operator import API, LEASE, Operator, install
+from tests.support.processes import wait_until
+
+SECONDS = 10.0
+TAKE_OVER_SECONDS = LEASE_SECONDS + RETRY_SECONDS + 3.0
+
+pytestmark = pytest.mark.slow
+
+
+class Relay:
+    """Passes connections on to the API server, until it is cut."""
+
+    def __init__(self, server: str) -> None:
+        self._target = urlsplit(server).netloc.rpartition(":")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.cut = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def server(self) -> str:
+        return f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def sever(self) -> None:
+        """Ends every connection and answers no new one."""
+        self.cut = True
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        self.cut = False
+
+    def close(self) -> None:
+        self.sever()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                inner, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.cut:
+                inner.close()
+                continue
+            outer = socket.create_connection((self._target[0], int(self._target[2])))
+            self._open += [inner, outer]
+            for source, sink in ((inner, outer), (outer, inner)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while content := source.recv(65536):
+            sink.sendall(content)
+    for one in (source, sink):
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
+        install(running)
+        yield running
+
+
+@pytest.fixture
+def start(plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., Operator]]:
+    started: list[Operator] = []
+
+    def one(name: str, server: str | None = None) -> Operator:
+        started.append(Operator(plane, tmp_path / name, server=server))
+        return started[-1]
+
+    yield one
+    for operator in started:
+        operator.stop()
+    plane.client().delete(LEASE)
+
+
+def holder(plane: ControlPlane) -> Any:
+    return plane.client().get(LEASE)[1].get("spec", {}).get("holderIdentity")
+
+
+def writes_status(plane: ControlPlane, name: str) -> bool:
+    body = plane.client().get(f"{API}/clusterslsapolicies/{name}")[1]
+    return bool(body.get("status", {}).get("conditions"))
+
+
+def create_policy(plane: ControlPlane, name: str) -> None:
+    plane.client().create(f"{API}/clusterslsapolicies", objects.policy(name))
+
+
+@pytest.mark.case("OPS-004")
+def test_one_of_two_writes_and_the_other_leads_when_it_is_killed(
+    plane: ControlPlane, start: Callable[..., Operator]
+) -> None:
+    first = start("first")
+    wait_until(lambda: first.leads, timeout=SECONDS)
+    second = start("second")
+    create_policy(plane, "killed")
+    wait_until(lambda: writes_status(plane, "killed"), timeout=SECONDS)
+    assert (second.leads, second.told("status written")) == (False, [])
+    assert second.ask("/readyz")[0] == 200
+    assert "navicert_operator_leading 0.0" in second.ask("/metrics")[1]
+    assert holder(plane) == first.identity
+    os.kill(first.process.pid, signal.SIGKILL)
+    killed = time.monotonic()
+    wait_until(lambda: second.leads, timeout=TAKE_OVER_SECONDS)
+    assert time.monotonic() - killed > RENEW_SECONDS
+    create_policy(plane, "after")
+    wait_until(lambda: writes_status(plane, "after"), timeout=SECONDS)
+    assert plane.client().get(LEASE)[1]["spec"]["leaseTransitions"] == 1
+
+
+@pytest.mark.case("OPS-004")
+def test_one_that_is_told_to_end_hands_over_at_once(plane: ControlPlane, start: Callable[..., Operator]) -> None:
+    first = start("first")
+    wait_until(lambda: first.leads, timeout=SECONDS)
+    second = start("second")
+    assert first.process.terminate() == 0
+    assert [line["message"] for line in first.lines()][-1] == "stopped"
+    wait_until(lambda: second.leads, timeout=RETRY_SECONDS * 2 + 1)
+    assert second.process.terminate() == 0
+
+
+@pytest.mark.case("OPS-004")
+def test_one_that_was_stopped_beyond_its_lease_ends_when_it_wakes_up(
+    plane: ControlPlane, start: Callable[..., Operator]
+) -> None:
+    first = start("first")
+    wait_until(lambda: first.leads, timeout=SECONDS)
+    second = start("second")
+    os.kill(first.process.pid, signal.SIGSTOP)
+    wait_until(lambda: second.leads, timeout=TAKE_OVER_SECONDS)
+    create_policy(plane, "woken")
+    wait_until(lambda: writes_status(plane, "woken"), timeout=SECONDS)
+    os.kill(first.process.pid, signal.SIGCONT)
+    wait_until(lambda: not first.process.running, timeout=SECONDS)
+    assert "is lost" in first.told("ending")[0]["error"]
+    assert not any(line["object"].endswith("/woken") for line in first.told("status written"))
+    assert holder(plane) == second.identity
+
+
+@pytest.mark.case("OPS-004")
+def test_one_that_is_cut_off_survives_a_blip_and_ends_before_the_other_leads(
+    plane: ControlPlane, start: Callable[..., Operator]
+) -> None:
+    relay = Relay(plane.server)
+    first = start("first", relay.server)
+    wait_until(lambda: first.leads, timeout=SECONDS)
+    second = start("second")
+    relay.sever()
+    time.sleep(5)
+    relay.mend()
+    time.sleep(RENEW_SECONDS)
+    assert first.process.running, first.process.output()
+    assert not second.leads
+    relay.sever()
+    wait_until(lambda: not first.process.running, timeout=RENEW_SECONDS + RETRY_SECONDS + 5)
+    assert not second.leads
+    assert "was not renewed" in first.told("ending")[0]["error"]
+    wait_until(lambda: second.leads, timeout=TAKE_OVER_SECONDS)
+    relay.close()

@@ -1,0 +1,177 @@
+"""The real `navicert reconcile` as a child process, with the rights that it needs and no others."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from tests.support.controlplane import Client, ControlPlane
+from tests.support.processes import Process, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME, NAME = "navicert-system", "navicert"
+API = "/apis/navicert.dev/v1alpha1"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+VALIDATING = f"{ADMISSION}/validatingwebhookconfigurations/{NAME}"
+MUTATING = f"{ADMISSION}/mutatingwebhookconfigurations/{NAME}"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{HOME}/leases/{NAME}"
+SECRETS = f"/api/v1/namespaces/{HOME}/secrets"
+KINDS = ["clusterslsapolicies", "slsapolicies", "trustedbuilders", "trustroots", "slsaexceptions"]
+RBAC = "rbac.authorization.k8s.io"
+
+Rule = dict[str, list[str]]
+
+
+def rule(group: str, resources: list[str], verbs: list[str], *names: str) -> Rule:
+    return {"apiGroups": [group], "resources": resources, "verbs": verbs} | (
+        {"resourceNames": [*names]} if names else {}
+    )
+
+
+CLUSTER_RULES = [
+    rule("navicert.dev", KINDS, ["list", "watch"]),
+    rule("navicert.dev", [f"{kind}/status" for kind in KINDS], ["patch"]),
+    rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+        ["get", "patch"],
+        NAME,
+    ),
+    rule("", ["events"], ["create"]),
+]
+HOME_RULES = [
+    rule("coordination.k8s.io", ["leases"], ["create"]),
+    rule("coordination.k8s.io", ["leases"], ["get", "update"], NAME),
+    rule("", ["secrets"], ["create"]),
+    rule("", ["secrets"], ["get", "patch"], f"{NAME}-authority", f"{NAME}-tls"),
+    rule("", ["configmaps"], ["create", "get", "patch"]),
+    rule("discovery.k8s.io", ["endpointslices"], ["list"]),
+]
+
+
+class Operator:
+    """A running operator that has the chart's rights."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        folder: Path,
+        *arguments: str,
+        server: str | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        """`server` stands in for the control plane's own address."""
+        folder.mkdir(parents=True, exist_ok=True)
+        kubeconfig = folder / "kubeconfig"
+        credentials = plane.service_account(HOME, "operator")
+        kubeconfig.write_text(replace(credentials, server=server or credentials.server).kubeconfig())
+        command: list[str | Path] = [
+            *(sys.executable, "-m", "controller.cli.main", "reconcile"),
+            *("--namespace", HOME, "--kubeconfig", kubeconfig, "--status-listen", "127.0.0.1:0"),
+            *arguments,
+        ]
+        self.process = Process(command, log=folder / "operator.log", cwd=ROOT, env=env)
+        self.process.wait_ready(lambda: bool(self.told("listening")))
+        self.status = str(self.told("listening")[0]["address"])
+
+    @property
+    def identity(self) -> str:
+        return str(self.told("starting")[0]["identity"])
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """The JSON lines of the log so far."""
+        for line in self.process.log.read_text(errors="replace").splitlines():
+            with suppress(ValueError):
+                yield json.loads(line)
+
+    def told(self, message: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if line.get("message") == message]
+
+    @property
+    def leads(self) -> bool:
+        return bool(self.told("leading"))
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """One request at the status port."""
+        connection = http.client.HTTPConnection(self.status, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        self.process.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def install(plane: ControlPlane) -> None:
+    """What the chart will install around an operator: the kinds, its identity, and empty webhook configurations."""
+    client = plane.client()
+    for path in sorted((ROOT / "charts/navicert/crds").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        put(client, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{document['metadata']['name']}", document)
+        collection = f"{API}/{document['spec']['names']['plural']}"
+        wait_until(partial(_served, client, collection), timeout=20)
+    plane.create_namespace(HOME)
+    plane.create_service_account(HOME, "operator")
+    grant(client)
+    for configuration, kind in (
+        (VALIDATING, "ValidatingWebhookConfiguration"),
+        (MUTATING, "MutatingWebhookConfiguration"),
+    ):
+        empty = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": NAME}}
+        assert client.create(configuration.rpartition("/")[0], {**empty, "webhooks": []})[0] == HTTPStatus.CREATED
+
+
+def grant(client: Client) -> None:
+    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": HOME}
+    for scope, prefix, rules in (
+        ("/", "Cluster", CLUSTER_RULES),
+        (f"/namespaces/{HOME}/", "", HOME_RULES),
+    ):
+        kind, path = f"{prefix}Role", f"/apis/{RBAC}/v1{scope}{prefix.lower()}role"
+        metadata = {"name": "navicert-operator"}
+        reference = {"apiGroup": RBAC, "kind": kind, "name": "navicert-operator"}
+        base = {"apiVersion": f"{RBAC}/v1", "metadata": metadata}
+        put(client, f"{path}s/navicert-operator", {**base, "kind": kind, "rules": rules})
+        binding = {**base, "kind": f"{kind}Binding", "subjects": [subject], "roleRef": reference}
+        put(client, f"{path}bindings/navicert-operator", binding)
+
+
+def put(client: Client, path: str, document: dict[str, Any]) -> None:
+    status, body = client.apply(path, document)
+    assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+
+
+def make_ready(client: Client) -> None:
+    """A replica of the webhook is ready, as its Service's EndpointSlice has it."""
+    document = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{NAME}-1", "labels": {"kubernetes.io/service-name": NAME}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}],
+        "ports": [{"port": 8443}],
+    }
+    put(client, f"/apis/discovery.k8s.io/v1/namespaces/{HOME}/endpointslices/{NAME}-1", document)
+
+
+def _served(client: Client, path: str) -> bool:
+    return client.get(path)[0] == HTTPStatus.OK
