@@ -15,7 +15,14 @@ from controller.reconcile.names import Home
 from controller.reconcile.tufclient import Fetched, RefreshFailed, fetch
 from controller.trust.root import compile_sigstore
 from controller.wire.policy.tuf import TufSource, tuf_source
-from controller.wire.refreshed import RefreshedRoot, config_map_name, parse_refreshed, render_refreshed, source_of
+from controller.wire.refreshed import (
+    Place,
+    RefreshedRoot,
+    config_map_name,
+    parse_refreshed,
+    render_refreshed,
+    source_of,
+)
 from controller.wire.status import Freshness
 from controller.wire.trustedroot import parse_trusted_root
 
@@ -31,6 +38,7 @@ class _Followed:
     """A root that is refreshed: where from, what the last good refresh brought, and when the next one is due."""
 
     source: TufSource
+    uid: str
     last: RefreshedRoot | None = None
     failure: str = ""
     failures: int = 0
@@ -53,15 +61,15 @@ class RootRefresher:
 
         What an earlier leader fetched counts at once. Raises ApiServerUnavailable, and then changes nothing.
         """
-        sources = {str(root["metadata"]["name"]): tuf_source(root) for root in roots}
         followed: dict[str, _Followed] = {}
-        for name, source in sources.items():
+        for root in roots:
+            name, uid, source = str(root["metadata"]["name"]), str(root["metadata"]["uid"]), tuf_source(root)
             known = self._followed.get(name)
-            if source is not None and known is not None and known.source == source:
+            if source is not None and known is not None and (known.source, known.uid) == (source, uid):
                 followed[name] = known
             elif source is not None:
                 last, _ = await self._read(name, source)
-                followed[name] = _Followed(source=source, last=last)
+                followed[name] = _Followed(source=source, uid=uid, last=last)
         if followed != self._followed:
             self._followed = followed
             self._wake.set()
@@ -121,12 +129,12 @@ class RootRefresher:
         )
         if self._followed.get(name) is not followed:
             raise RefreshFailed("the root was edited meanwhile")
-        await self._store(name, root, version)
+        await self._store(root, uid=followed.uid, version=version)
         _log.info(
             "trust root refreshed", extra={"root": name, "changed": last is None or last.document != root.document}
         )
         due = _clock() + PERIOD.total_seconds() * random.uniform(0.9, 1.0)
-        return _Followed(source=followed.source, last=root, due=due)
+        return _Followed(source=followed.source, uid=followed.uid, last=root, due=due)
 
     async def _read(self, name: str, source: TufSource) -> tuple[RefreshedRoot | None, str]:
         """The last good refresh from this source, None where there is none, and the version of its ConfigMap."""
@@ -140,9 +148,10 @@ class RootRefresher:
             return None, version
         return (last if (last.root, last.source) == (name, source_of(source)) else None), version
 
-    async def _store(self, name: str, root: RefreshedRoot, version: str) -> None:
-        called = config_map_name(self._home.name, name)
-        document = render_refreshed(self._home.namespace, called, root, version=version)
+    async def _store(self, root: RefreshedRoot, *, uid: str, version: str) -> None:
+        called = config_map_name(self._home.name, root.root)
+        place = Place(namespace=self._home.namespace, name=called, version=version, uid=uid)
+        document = render_refreshed(place, root)
         path = f"{self._home.config_maps}/{called}" if version else self._home.config_maps
         if await self._write(Verb.MERGE if version else Verb.CREATE, path, document) is None:
             raise ApiServerUnavailable(f"the ConfigMap {called} went while it was written")

@@ -6,47 +6,74 @@ keep progress, annotations or finalizers for.
 """
 
 import asyncio
-import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 
 import kopf
 
 from controller.core.errors import ApiServerUnavailable
+from controller.core.text import printable
 from controller.kube.connection import Connection
 from controller.kube.session import open_session
 from controller.wire.policy import GROUP, KINDS, VERSION
 
-_log = logging.getLogger(__name__)
+STOP_SECONDS = 5.0
 
 
 async def watch(connection: Connection, changed: Callable[[], None]) -> None:
     """Call `changed`, in this task's loop, after each event of the five kinds, until cancelled.
 
-    The kinds must be there: the framework looks for them once. Raises ApiServerUnavailable when it gives up.
+    The kinds must be there: the framework looks for them once. Raises ApiServerUnavailable when it gives up. The
+    thread ends within STOP_SECONDS or with the process.
     """
     loop = asyncio.get_running_loop()
+    ended: asyncio.Future[BaseException | None] = loop.create_future()
     ending = threading.Event()
 
     def tell() -> None:
         loop.call_soon_threadsafe(changed)
 
-    registry = _registry(connection, tell)
-    running = asyncio.create_task(asyncio.to_thread(_run, registry, ending))
+    end = partial(_end, loop, ended)
+    operating = _operate(_registry(connection, tell, end), ending)
+    threading.Thread(target=_run, args=(operating, end), name="kopf", daemon=True).start()
     try:
-        await asyncio.shield(running)
+        error = await asyncio.shield(ended)
     finally:
         ending.set()
-        await asyncio.wait([running])
-    raise ApiServerUnavailable("the watch of policies ended by itself")
+        await asyncio.wait([ended], timeout=STOP_SECONDS)
+    message = printable(str(error or "the lines before this one say why"))
+    raise ApiServerUnavailable(f"the watch of policies ended: {message}") from error
 
 
-def _run(registry: kopf.OperatorRegistry, ending: threading.Event) -> None:
-    asyncio.run(
-        kopf.operator(
+def _run(operating: Coroutine[None, None, None], end: Callable[[BaseException | None], None]) -> None:
+    with asyncio.Runner() as runner:
+        task = runner.get_loop().create_task(operating)
+        runner.get_loop().run_until_complete(asyncio.wait([task]))
+        end(task.exception())  # of whatever kind: the framework's own are private
+
+
+async def _operate(registry: kopf.OperatorRegistry, ending: threading.Event) -> None:
+    try:
+        await kopf.operator(
             registry=registry, settings=_settings(), standalone=True, clusterwide=True, stop_flag=ending, priority=0
         )
-    )
+    finally:
+        ending.set()  # or the framework's own waiting for it would keep the thread
+
+
+def _end(
+    loop: asyncio.AbstractEventLoop, ended: "asyncio.Future[BaseException | None]", error: BaseException | None
+) -> None:
+    """Called when the framework stops, and once more when it has: it can hang between the two."""
+
+    def once() -> None:
+        if not ended.done():
+            ended.set_result(error)
+
+    with suppress(RuntimeError):  # the loop is closed: nobody asks any more
+        loop.call_soon_threadsafe(once)
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -57,12 +84,18 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _registry(connection: Connection, changed: Callable[[], None]) -> kopf.OperatorRegistry:
+def _registry(
+    connection: Connection, changed: Callable[[], None], end: Callable[[BaseException | None], None]
+) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=open_session(connection))
+
+    @kopf.on.cleanup(registry=registry)
+    async def stopping(**_: object) -> None:
+        end(None)
 
     async def tell(**_: object) -> None:
         changed()

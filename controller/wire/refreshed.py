@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.core.errors import MalformedDocument
+from controller.wire.policy.kinds import API_VERSION
 from controller.wire.policy.nodes import instant
 from controller.wire.policy.tuf import TRUSTED_ROOT_CHARACTERS, TufSource
 
@@ -49,11 +50,23 @@ def source_of(tuf: TufSource) -> str:
     return hashlib.sha256(f"{tuf.url}\n{tuf.target}\n{tuf.root}".encode()).hexdigest()
 
 
-def render_refreshed(namespace: str, name: str, root: RefreshedRoot, *, version: str) -> Mapping[str, Any]:
-    """The ConfigMap to be written after this version only; a new one where it is empty."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which ConfigMap, as of which version (empty: a new one), and the uid of the TrustRoot that it goes with."""
+
+    namespace: str
+    name: str
+    version: str
+    uid: str
+
+
+def render_refreshed(place: Place, root: RefreshedRoot) -> Mapping[str, Any]:
+    """The ConfigMap to be written there. When its TrustRoot is deleted, the cluster deletes it, too."""
+    owner = {"apiVersion": API_VERSION, "kind": "TrustRoot", "name": root.root, "uid": place.uid}
     metadata: dict[str, Any] = {
-        "name": name,
-        "namespace": namespace,
+        "name": place.name,
+        "namespace": place.namespace,
+        "ownerReferences": [owner],
         "labels": {LABEL: "true"},
         "annotations": {
             _NAME: root.root,
@@ -62,8 +75,8 @@ def render_refreshed(namespace: str, name: str, root: RefreshedRoot, *, version:
             _HASH: _hash(root.document),
         },
     }
-    if version:
-        metadata["resourceVersion"] = version
+    if place.version:
+        metadata["resourceVersion"] = place.version
     contents = {DOCUMENT: root.document, **root.metadata}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": contents}
 

@@ -55,8 +55,9 @@ def test_a_root_is_fetched_kept_while_its_repository_fails_and_told_about_in_its
             fetched = refreshed(client)
             assert fetched is not None
             assert (fetched.root, fetched.document) == ("private", DOCUMENT)
-            labels = client.get(f"{MAPS}/{config_map_name('navicert', 'private')}")[1]["metadata"]["labels"]
-            assert labels == {LABEL: "true"}
+            metadata = client.get(f"{MAPS}/{config_map_name('navicert', 'private')}")[1]["metadata"]
+            assert metadata["labels"] == {LABEL: "true"}
+            assert [one["name"] for one in metadata["ownerReferences"]] == ["private"]
             status = status_of(client)
             assert status["staleAt"] > status["lastRefresh"]
             assert 'navicert_trust_root_refreshed_timestamp_seconds{root="private"} 0' not in first.ask("/metrics")[1]

@@ -180,3 +180,13 @@ def test_the_operator_tells_its_health_and_metrics(operator: Operator) -> None:
     assert status == HTTPStatus.OK
     assert "navicert_operator_leading 1.0" in metrics
     assert operator.ask("/validate")[0] == HTTPStatus.NOT_FOUND
+
+
+def test_an_operator_whose_watch_gives_up_ends_instead_of_missing_what_happens(
+    client: Client, operator: Operator
+) -> None:
+    """Last: the kind does not come back, and neither does the operator."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slsaexceptions.navicert.dev"
+    assert client.delete(path)[0] == HTTPStatus.OK
+    wait_until(lambda: not operator.process.running, timeout=SECONDS * 2)
+    assert "the watch of policies ended" in operator.told("ending")[0]["error"]

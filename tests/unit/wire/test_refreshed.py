@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,14 @@ import pytest
 
 from controller.core.errors import MalformedDocument
 from controller.wire.policy.tuf import DEFAULT_STALE_AFTER, duration, tuf_source
-from controller.wire.refreshed import RefreshedRoot, config_map_name, parse_refreshed, render_refreshed, source_of
+from controller.wire.refreshed import (
+    Place,
+    RefreshedRoot,
+    config_map_name,
+    parse_refreshed,
+    render_refreshed,
+    source_of,
+)
 from tests.support import objects
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -17,6 +25,7 @@ TUF = {"url": "https://tuf.example", "root": "{}", "target": "trusted_root.json"
 ROOT = RefreshedRoot(
     root="private", source="abc", document="{}", refreshed=NOW, metadata={"timestamp.json": "1", "snapshot.json": "2"}
 )
+PLACE = Place(namespace="navicert-system", name="map", version="5", uid="1234")
 
 
 def root(**spec: Any) -> dict[str, Any]:
@@ -24,14 +33,16 @@ def root(**spec: Any) -> dict[str, Any]:
 
 
 def config_map(**changed: Any) -> dict[str, Any]:
-    return {**render_refreshed("navicert-system", "map", ROOT, version="5"), **changed}
+    return {**render_refreshed(PLACE, ROOT), **changed}
 
 
 def test_what_is_written_is_read() -> None:
     assert parse_refreshed(config_map()) == ROOT
     assert ROOT.stale_at(timedelta(days=1)) == NOW + timedelta(days=1)
     assert config_map()["metadata"]["resourceVersion"] == "5"
-    assert "resourceVersion" not in render_refreshed("n", "map", ROOT, version="")["metadata"]
+    new = render_refreshed(replace(PLACE, version=""), ROOT)["metadata"]
+    assert "resourceVersion" not in new
+    assert new["ownerReferences"][0]["uid"] == "1234"
 
 
 @pytest.mark.parametrize(
