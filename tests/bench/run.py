@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 import uvloop
 
-from tests.bench import judgement, oracle, reviews, verification
+from tests.bench import judgement, oracle, reviews, service, verification
 from tests.bench.measure import Ratio
 
 
-def report(title: str, ratios: Iterable[Ratio]) -> None:
+def report(title: str, ratios: Iterable[Ratio | service.Row]) -> None:
     print(f"\n{title}")
     for ratio in ratios:
         print(f"  {ratio}")
@@ -26,6 +26,7 @@ def main() -> None:
     report("Judging one image", judgement.measure())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report("Reviews over TLS, one process", runner.run(reviews.measure()))
+        report("Warm reviews over kept TLS connections", runner.run(service.measure()))
 
 
 if __name__ == "__main__":
