@@ -9,5 +9,7 @@ def printable(text: str, *, limit: int = 200) -> str:
     For text that others wrote (references, builder ids, repositories): no control characters, no terminal escapes,
     no bidirectional marks reach a message, a log, an Event or a report. Not reversible, not an encoding.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text  # nearly always; ten times a review
     shown = "".join(char if ord(char) in _PRINTABLE_ASCII else "?" for char in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

@@ -376,6 +376,7 @@ def test_a_replica_ends_under_load_and_no_request_fails(cluster: Cluster) -> Non
         time.sleep(1)  # as long as it takes until everybody knows
         cluster.balancer.backends = [staying.admission]
         assert leaving.process.wait() == 0
+        leaving.stop()
         seen = running.served
         wait_until(lambda: running.served > seen + 20, timeout=20)
     cluster.replicas[0] = cluster.start("third")

@@ -42,8 +42,8 @@ class Row:
     def __str__(self) -> str:
         return (
             f"{self.size:>5}, {self.connections:>3} connections: {self.webhook.rate:7,.0f}/s,"
-            f" p50 {self.webhook.p50:6.2f} ms, p99 {self.webhook.p99:6.2f} ms, {self.webhook.cpu:.2f} ms CPU each; {self.ratio:.2f} x bare"
-            f" ({self.bare.rate:,.0f}/s, p99 {self.bare.p99:.2f} ms){self._goals()}"
+            f" p50 {self.webhook.p50:6.2f} ms, p99 {self.webhook.p99:6.2f} ms, {self.webhook.cpu:.2f} ms CPU each;"
+            f" {self.ratio:.2f} x bare ({self.bare.rate:,.0f}/s, p99 {self.bare.p99:.2f} ms){self._goals()}"
         )
 
     def _goals(self) -> str:
