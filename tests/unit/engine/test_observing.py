@@ -25,10 +25,10 @@ class Answering:
             raise self._error
         return None if reference == "absent" else page()
 
-    async def blob(self, *_: object) -> bytes:
+    async def blob(self, *_asked: object) -> bytes:
         return b"content"
 
-    async def referrers(self, *_: object) -> AsyncGenerator[Fetched, None]:
+    async def referrers(self, *_asked: object) -> AsyncGenerator[Fetched, None]:
         for _ in range(self._pages):
             yield page()
         if self._error is not None:
