@@ -6,6 +6,7 @@ ASGI specification 3.0, HTTP connection scope.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -35,6 +36,7 @@ class Gone(Exception):
     """The client has hung up; nobody waits for an answer."""
 
 
+@lru_cache(maxsize=64)
 def answer_seconds(query: bytes) -> float:
     """How long judging may take: the review's `timeout` less a margin; the default where it says nothing usable."""
     try:

@@ -66,7 +66,9 @@ def test_predicate_of_the_first_attestation_is_json() -> None:
     assert json.loads(text)["runDetails"]["builder"]["id"] in block("policy")
 
 
-@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CHANGELOG.md", "charts/navicert/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "SECURITY.md", "CHANGELOG.md", "charts/navicert/README.md", "docs/metrics.md"]
+)
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     path = ROOT / page
     targets = [found["target"] for found in LINK.finditer(path.read_text())]

@@ -49,10 +49,15 @@ def webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhook]:
         yield running
 
 
+class NotAnswered(Exception):
+    """No verdict: the API server goes by the failurePolicy, and refuses."""
+
+
 def answer(webhook: Webhook, *images: str, **request: Any) -> Any:
     document = review(pod(*(container(image, f"c{number}") for number, image in enumerate(images))), **request)
     status, body = webhook.ask("POST", "/validate?timeout=2s", encoded(document))
-    assert status == 200, body
+    if status != 200:
+        raise NotAnswered(status, body)
     return json.loads(body)["response"]
 
 
@@ -145,7 +150,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         wait_until(lambda: "draining" in webhook.process.output(), timeout=5)
         webhook.process.signal(signal.SIGTERM)
         assert webhook.process.wait(timeout=20) == 0
-        with pytest.raises((OSError, http.client.HTTPException)):
+        with pytest.raises((OSError, http.client.HTTPException, NotAnswered)):  # broken off, or HTTP 500
             judged()
 
 

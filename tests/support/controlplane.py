@@ -104,8 +104,10 @@ class Client:
 class ControlPlane:
     """A running control plane whose whole state is the folder given; stop() throws it away in milliseconds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **flags: str | Path) -> None:
+        """Starts both; `flags` are further ones of the API server, with underscores for dashes."""
         folder.mkdir(parents=True, exist_ok=True)
+        self._flags = {name.replace("_", "-"): value for name, value in flags.items()}
         self.folder = folder
         self.server = f"https://{ADDRESS}:{free_port()}"
         authority = pki.Authority("test control plane")
@@ -190,10 +192,19 @@ class ControlPlane:
             "allow-privileged": "true",
             "endpoint-reconciler-type": "none",
         }
-        apiserver = self._run("kube-apiserver", flags)
+        self._flags = flags | self._flags
+        self.start_apiserver()
+        self.create_namespace("default")
+
+    def start_apiserver(self) -> None:
+        """Starts it, or starts it again after stop_apiserver(), at the same address and with the same state."""
+        apiserver = self._run("kube-apiserver", self._flags)
         client = self.client()
         apiserver.wait_ready(lambda: _ready(client))
-        self.create_namespace("default")
+
+    def stop_apiserver(self) -> None:
+        """Kills the API server alone: what talks to it finds nobody."""
+        self._processes.pop().stop()
 
     def _service_account_keys(self) -> tuple[Path, Path]:
         key = pki.new_key()

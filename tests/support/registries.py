@@ -163,6 +163,12 @@ class Registry:
         document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
         return self.push_manifest(repository, document, tag), images
 
+    def tag(self, image: Pushed, tag: str) -> None:
+        """Has the tag point to what is there, away from what it pointed to."""
+        path = f"/v2/{image.repository}/manifests/"
+        manifest = self._expect(200, "GET", path + image.digest)
+        self._expect(201, "PUT", path + tag, manifest.body, content_type=image.media_type)
+
     def tags(self, repository: str) -> list[str]:
         listed: list[str] = self._expect(200, "GET", f"/v2/{repository}/tags/list").json()["tags"]
         return sorted(listed)

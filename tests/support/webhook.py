@@ -21,9 +21,9 @@ REQUEST_SECONDS = 40.0
 class Webhook:
     """A running webhook. `arguments` say where its policies come from; the rest is set up here."""
 
-    def __init__(self, folder: Path, *arguments: str | Path) -> None:
+    def __init__(self, folder: Path, *arguments: str | Path, authority: Authority | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.authority = Authority("test webhook")
+        self.authority = authority or Authority("test webhook")
         self.folder = folder
         self.ca = self.authority.certificate
         certificate, key = self.authority.server(ADDRESS).write(folder, "webhook")
@@ -47,11 +47,25 @@ class Webhook:
         """Returns once /readyz is 200. Raises ProcessFailed with the log when that takes too long."""
         self.process.wait_ready(lambda: self.ask_status("/readyz")[0] == 200, timeout=20.0)
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """One request at the admission port, on a connection of its own."""
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> tuple[int, bytes]:
+        """One request at the admission port, on a connection of its own; as somebody else with another context."""
+        context = tls or self.tls
         return _ask(
-            http.client.HTTPSConnection(self.admission, context=self.tls, timeout=REQUEST_SECONDS), method, path, body
+            http.client.HTTPSConnection(self.admission, context=context, timeout=REQUEST_SECONDS), method, path, body
         )
+
+    def stranger(self) -> ssl.SSLContext:
+        """The context of a client that trusts this webhook, and shows nothing."""
+        return ssl.create_default_context(cadata=self.ca.decode())
+
+    def rotate(self, *, key_of_another: bool = False) -> None:
+        """Puts a new certificate of the same authority on disk, with its key or with one that does not fit."""
+        fresh = self.authority.server(ADDRESS)
+        fresh.write(self.folder, "webhook")
+        if key_of_another:
+            (self.folder / "webhook.key").write_bytes(self.authority.server(ADDRESS).key)
 
     def ask_status(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         """One request at the status port."""

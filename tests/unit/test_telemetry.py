@@ -43,3 +43,8 @@ def test_a_trace_stays_on_the_line_it_belongs_to(stream: io.StringIO) -> None:
 def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
     logging.getLogger("navicert").debug("quiet")
     assert stream.getvalue() == ""
+
+
+def test_what_is_no_unicode_still_makes_a_line(stream: io.StringIO) -> None:
+    logging.getLogger("navicert").info("odd", extra={"text": "\ud800", "fields": {"a": {1, 2}}})
+    assert json.loads(stream.getvalue())["text"] == "\ud800"

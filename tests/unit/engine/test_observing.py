@@ -10,7 +10,6 @@ from controller.core.image import Digest, Repository
 from controller.engine.observing import KnownHosts, ObservedRegistry
 from controller.engine.policies import PolicyStore
 from controller.registry.client import Fetched
-from controller.wire.oci import Descriptor
 from controller.wire.policy import KINDS
 from tests.support import objects
 
@@ -21,15 +20,15 @@ class Answering:
     def __init__(self, error: NavicertError | None = None, *, pages: int = 2) -> None:
         self._error, self._pages = error, pages
 
-    async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
+    async def manifest(self, _repository: Repository, reference: Digest | str) -> Fetched | None:
         if self._error is not None:
             raise self._error
         return None if reference == "absent" else page()
 
-    async def blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
+    async def blob(self, *_asked: object) -> bytes:
         return b"content"
 
-    async def referrers(self, repository: Repository, digest: Digest) -> AsyncGenerator[Fetched, None]:
+    async def referrers(self, *_asked: object) -> AsyncGenerator[Fetched, None]:
         for _ in range(self._pages):
             yield page()
         if self._error is not None:

@@ -8,7 +8,7 @@ import pytest
 from controller.core.errors import MalformedReview
 from controller.core.workload import Form, Workload
 from controller.wire.admission import parse_review
-from controller.wire.podspec import MIRROR_ANNOTATION
+from controller.wire.podspec import MAX_PLACES, MIRROR_ANNOTATION
 from controller.wire.workload import parse_workload
 from tests.support.reviews import Document, container, encoded, pod, review, templated
 
@@ -293,3 +293,10 @@ def test_a_template_may_leave_the_image_of_a_volume_to_others_and_a_pod_may_not(
     assert set(images(workload(templated("Deployment", spec), kind="Deployment"))) == {GOOD}
     with pytest.raises(MalformedReview, match="names no image"):
         workload(spec)
+
+
+def test_a_pod_that_names_more_images_than_anybody_runs_is_refused_before_they_are_looked_at() -> None:
+    containers = [container("a", f"c{number}") for number in range(MAX_PLACES)]
+    assert len(parse_workload(parse_review(encoded(review(pod(*containers))))).images) == 1
+    with pytest.raises(MalformedReview, match="more than 4096 images"):
+        parse_workload(parse_review(encoded(review(pod(*containers, container("a", "one more"))))))

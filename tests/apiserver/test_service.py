@@ -1,0 +1,409 @@
+"""The webhook as a service of a real API server: every kind, pinning, client certificates, rotation, drain, outages."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.balancer import Balancer
+from tests.support.cluster import NAMESPACE, ROOT, apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.controlplane import Answer, Client, ControlPlane
+from tests.support.pki import Authority
+from tests.support.processes import wait_until
+from tests.support.registries import Cosign, Kind, Pushed, Registry
+from tests.support.reviews import container, encoded, pod, review
+from tests.support.webhook import Webhook
+
+REGISTRATIONS = "/apis/admissionregistration.k8s.io/v1"
+CALLER = "apiserver"  # what the API server's client certificate is called
+RELOAD_SECONDS = 25.0
+
+_names = count()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A control plane whose API server shows a certificate, two replicas behind one address, and two images."""
+
+    plane: ControlPlane
+    client: Client
+    replicas: list[Webhook]
+    balancer: Balancer
+    registry: Registry
+    callers: Authority
+    good: Pushed
+    unsigned: Pushed
+    start: Callable[[str], Webhook]
+
+    def create(self, kind: str, spec: dict[str, Any], *, query: str = "", **metadata: Any) -> Answer:
+        group, plural = KINDS[kind]
+        path = f"/apis/{group}/namespaces" if "/" in group else f"/api/{group}/namespaces"
+        document = {
+            "apiVersion": group,
+            "kind": kind,
+            "metadata": {"name": f"{plural}-{next(_names)}", **metadata},
+            "spec": spec,
+        }
+        return self.client.create(f"{path}/{NAMESPACE}/{plural}{query}", document)
+
+    def create_pod(self, *containers: Any, query: str = "", **spec: Any) -> Answer:
+        return self.create("Pod", {"containers": [*containers], **spec}, query=query)
+
+
+KINDS = {
+    "Pod": ("v1", "pods"),
+    "ReplicationController": ("v1", "replicationcontrollers"),
+    "Deployment": ("apps/v1", "deployments"),
+    "ReplicaSet": ("apps/v1", "replicasets"),
+    "StatefulSet": ("apps/v1", "statefulsets"),
+    "DaemonSet": ("apps/v1", "daemonsets"),
+    "Job": ("batch/v1", "jobs"),
+    "CronJob": ("batch/v1", "cronjobs"),
+}
+
+
+def templated(kind: str, image: str, **pod_spec: Any) -> dict[str, Any]:
+    """A valid spec of this kind around a template with one container."""
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container(image)], **pod_spec}}
+    if kind in {"Job", "CronJob"}:
+        template["spec"] |= {"restartPolicy": "Never"}
+        job = {"template": template}
+        return {"schedule": "@daily", "jobTemplate": {"spec": job}} if kind == "CronJob" else job
+    selector: Any = labels if kind == "ReplicationController" else {"matchLabels": labels}
+    spec = {"selector": selector, "template": template}
+    return spec | ({"serviceName": "web"} if kind == "StatefulSet" else {})
+
+
+def register(client: Client, address: str, ca: bytes) -> None:
+    """Both webhooks; the validating one as it ships."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "manifests/validating-webhook.yaml").read_text())
+    (validating,) = document["webhooks"]
+    bundle = base64.b64encode(ca).decode()
+    pinning = validating | {
+        "name": "pin.navicert.dev",
+        "rules": [validating["rules"][0] | {"resources": ["pods", "pods/ephemeralcontainers"]}],
+        "failurePolicy": "Ignore",
+        "reinvocationPolicy": "IfNeeded",
+        "timeoutSeconds": 3,
+        "clientConfig": {"url": f"https://{address}/pin", "caBundle": bundle},
+    }
+    validating["clientConfig"] = {"url": f"https://{address}/validate", "caBundle": bundle}
+    mutating = document | {"kind": "MutatingWebhookConfiguration", "webhooks": [pinning]}
+    for plural, configuration in (
+        ("mutatingwebhookconfigurations", mutating),
+        ("validatingwebhookconfigurations", document),
+    ):
+        status, body = client.create(f"{REGISTRATIONS}/{plural}", configuration)
+        assert status == HTTPStatus.CREATED, body
+
+
+def admission_configuration(folder: Path, callers: Authority) -> Path:
+    """Has the API server show a client certificate to every webhook."""
+    identity = callers.client(CALLER)
+    names = {"client-certificate-data": identity.certificate, "client-key-data": identity.key}
+    user = {"name": "*", "user": {name: base64.b64encode(pem).decode() for name, pem in names.items()}}
+    kubeconfig = folder / "webhooks.kubeconfig"
+    kubeconfig.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "users": [user]}))
+    group = "apiserver.config.k8s.io/v1"
+    configuration = {
+        "apiVersion": group,
+        "kind": "WebhookAdmissionConfiguration",
+        "kubeConfigFile": str(kubeconfig),
+    }
+    plugins = [
+        {"name": f"{kind}AdmissionWebhook", "configuration": configuration} for kind in ("Mutating", "Validating")
+    ]
+    file = folder / "admission.yaml"
+    file.write_text(json.dumps({"apiVersion": group, "kind": "AdmissionConfiguration", "plugins": plugins}))
+    return file
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("service")
+    callers, authority = Authority("callers"), Authority("replicas")
+    (folder / "callers.crt").write_bytes(callers.certificate)
+    configuration = admission_configuration(folder, callers)
+    with (
+        ControlPlane(folder / "plane", admission_control_config_file=configuration) as plane,
+        Registry(Kind.REFERRERS, folder / "registry") as registry,
+    ):
+        client = plane.client()
+        install_kinds(client)
+        good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
+        cosign.sign(good)
+        cosign.attest(good, provenance())
+        for document in (*trust(cosign.public_key.read_text()), policy()):
+            apply(client, document)
+        plane.create_namespace(NAMESPACE)
+        registries = folder / "registries.yaml"
+        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        kubeconfig = service_account(plane)
+
+        def start(name: str) -> Webhook:
+            replica = Webhook(
+                folder / name,
+                *("--kubeconfig", kubeconfig, "--registries", registries),
+                *("--client-ca", folder / "callers.crt", "--client-names", f"someone,{CALLER}"),
+                authority=authority,
+            )
+            replica.tls.load_cert_chain(*callers.client(CALLER).write(folder, "caller"))
+            replica.wait_synced()
+            return replica
+
+        replicas = [start("first"), start("second")]
+        try:
+            with Balancer([replica.admission for replica in replicas]) as balancer:
+                register(client, balancer.address, authority.certificate)
+                running = Cluster(
+                    plane=plane,
+                    client=client,
+                    replicas=replicas,
+                    balancer=balancer,
+                    registry=registry,
+                    callers=callers,
+                    good=good,
+                    unsigned=unsigned,
+                    start=start,
+                )
+                wait_until(lambda: refused(running.create_pod(container(unsigned.reference))), timeout=10)
+                yield running
+        finally:
+            for replica in replicas:
+                replica.stop()
+
+
+def refused(answer: Answer, word: str = "NoProvenance") -> bool:
+    status, body = answer
+    return status == HTTPStatus.FORBIDDEN and word in body["message"]
+
+
+def tag(cluster: Cluster, name: str, image: Pushed) -> str:
+    cluster.registry.tag(image, name)
+    return f"{image.host}/{image.repository}:{name}"
+
+
+@pytest.mark.case("COV-012")
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Pod"])
+def test_every_kind_is_judged_by_its_template(cluster: Cluster, kind: str) -> None:
+    assert refused(cluster.create(kind, templated(kind, cluster.unsigned.reference)))
+    status, body = cluster.create(kind, templated(kind, cluster.good.reference))
+    assert status == HTTPStatus.CREATED, body
+
+
+@pytest.mark.case("COV-001")
+@pytest.mark.case("COV-002")
+@pytest.mark.case("COV-004")
+@pytest.mark.parametrize("place", ["init container", "sidecar", "volume"])
+def test_every_place_of_a_pod_is_judged(cluster: Cluster, place: str) -> None:
+    def spec(image: str) -> dict[str, Any]:
+        match place:
+            case "init container":
+                return {"initContainers": [container(image, "init")]}
+            case "sidecar":
+                return {"initContainers": [container(image, "side", restartPolicy="Always")]}
+        return {"volumes": [{"name": "model", "image": {"reference": image}}]}
+
+    assert refused(cluster.create_pod(container(cluster.good.reference), **spec(cluster.unsigned.reference)))
+    status, body = cluster.create_pod(container(cluster.good.reference), **spec(cluster.good.reference))
+    assert status == HTTPStatus.CREATED, body
+
+
+@pytest.mark.case("COV-024")
+def test_an_image_volume_deep_in_a_cron_job_is_judged(cluster: Cluster) -> None:
+    volumes = [{"name": "model", "image": {"reference": cluster.unsigned.reference}}]
+    assert refused(cluster.create("CronJob", templated("CronJob", cluster.good.reference, volumes=volumes)))
+
+
+@pytest.mark.case("COV-005")
+def test_a_fabricated_owner_is_no_reason_to_skip(cluster: Cluster) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}
+    spec = {"containers": [container(cluster.unsigned.reference)]}
+    assert refused(cluster.create("Pod", spec, ownerReferences=[owner], labels={"navicert.dev/verified": "true"}))
+
+
+@pytest.mark.case("MODE-008")
+@pytest.mark.case("COV-020")
+def test_a_tag_is_pinned_in_the_pod_and_the_digest_is_judged(cluster: Cluster) -> None:
+    good, bad = tag(cluster, "pinned", cluster.good), tag(cluster, "pinned", cluster.unsigned)
+    spec = {"initContainers": [container(good, "init")], "volumes": [{"name": "v", "image": {"reference": good}}]}
+    for query in ("", "?dryRun=All"):
+        status, body = cluster.create_pod(container(good), query=query, **spec)
+        assert status == HTTPStatus.CREATED, body
+        pinned = f"{good}@{cluster.good.digest}"
+        assert body["spec"]["containers"][0]["image"] == pinned
+        assert body["spec"]["initContainers"][0]["image"] == pinned
+        assert body["spec"]["volumes"][0]["image"]["reference"] == pinned
+    assert refused(cluster.create_pod(container(bad)))
+
+
+@pytest.mark.case("MODE-014")
+@pytest.mark.case("COV-025")
+def test_a_template_keeps_its_tag(cluster: Cluster) -> None:
+    good = tag(cluster, "template", cluster.good)
+    status, body = cluster.create("Deployment", templated("Deployment", good))
+    assert status == HTTPStatus.CREATED, body
+    assert body["spec"]["template"]["spec"]["containers"][0]["image"] == good
+
+
+@pytest.mark.case("MODE-021")
+@pytest.mark.case("COV-003")
+def test_a_debug_container_is_pinned_and_judged(cluster: Cluster) -> None:
+    _, body = cluster.create_pod(container(cluster.good.reference))
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{body['metadata']['name']}/ephemeralcontainers"
+
+    def debug(image: str) -> Answer:
+        return cluster.client.patch(path, {"spec": {"ephemeralContainers": [container(image, "debug")]}})
+
+    assert refused(debug(tag(cluster, "debug", cluster.unsigned)))
+    good = tag(cluster, "debug", cluster.good)
+    status, body = debug(good)
+    assert status == HTTPStatus.OK, body
+    assert body["spec"]["ephemeralContainers"][0]["image"] == f"{good}@{cluster.good.digest}"
+
+
+@pytest.mark.case("MODE-022")
+@pytest.mark.case("MODE-016")
+def test_a_pinned_pod_that_is_applied_again_keeps_its_digest_though_the_tag_moved(cluster: Cluster) -> None:
+    moving = tag(cluster, "moving", cluster.good)
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "applied"},
+        "spec": {"containers": [container(moving)]},
+    }
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/applied"
+    status, first = cluster.client.apply(path, document)
+    assert status == HTTPStatus.CREATED, first
+    cluster.registry.tag(cluster.registry.push_image("acme/shop", content=b"the next version"), "moving")
+    status, second = cluster.client.apply(path, document)
+    assert status == HTTPStatus.OK, second
+    assert second["spec"]["containers"][0]["image"] == f"{moving}@{cluster.good.digest}"
+    assert second["metadata"]["generation"] == first["metadata"]["generation"]
+
+
+def test_who_shows_no_certificate_of_the_right_name_is_not_answered(cluster: Cluster, tmp_path: Path) -> None:
+    replica = cluster.replicas[0]
+    assert replica.ask("GET", "/validate")[0] == 405
+    before = replica.metric('navicert_refused_connections_total{cause="client name"}')
+    for client in (None, cluster.callers.client("stranger"), Authority("strangers").client(CALLER)):
+        stranger = replica.stranger()
+        if client is not None:
+            stranger.load_cert_chain(*client.write(tmp_path, "client"))
+        with pytest.raises((OSError, http.client.HTTPException)):
+            replica.ask("GET", "/validate", tls=stranger)
+    assert replica.metric('navicert_refused_connections_total{cause="client name"}') == before + 1
+
+
+class Traffic:
+    """Pods created without a pause, as dry runs, and what did not come out as it must."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._ended = threading.Event()
+        self.wrong: list[Answer] = []
+        self.served = 0
+
+    def run(self) -> None:
+        images = ((self._cluster.good.reference, 201), (self._cluster.unsigned.reference, 403))
+        while not self._ended.is_set():
+            for image, expected in images:
+                answer = self._cluster.create_pod(container(image), query="?dryRun=All")
+                self.served += 1
+                if answer[0] != expected:
+                    self.wrong.append(answer)
+
+    def end(self) -> None:
+        self._ended.set()
+
+
+@contextmanager
+def traffic(cluster: Cluster, *, clients: int = 4) -> Iterator[Traffic]:
+    running = Traffic(cluster)
+    threads = [threading.Thread(target=running.run) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield running
+    finally:
+        running.end()
+        for thread in threads:
+            thread.join()
+    assert running.wrong == []
+    assert running.served > 20
+
+
+@pytest.mark.slow
+@pytest.mark.case("SVC-004")
+@pytest.mark.case("SVC-005")
+def test_certificates_are_rotated_under_load_and_a_bad_pair_stays_on_disk(cluster: Cluster) -> None:
+    loads = 'navicert_serving_certificate_loads_total{{result="{}"}}'.format
+    with traffic(cluster):
+        for replica in cluster.replicas:
+            replica.rotate()
+        for replica in cluster.replicas:
+            wait_until(lambda one=replica: one.metric(loads("live")) == 1, timeout=RELOAD_SECONDS)  # type: ignore[misc]
+            replica.rotate(key_of_another=True)
+        for replica in cluster.replicas:
+            wait_until(lambda one=replica: one.metric(loads("refused")) > 0, timeout=RELOAD_SECONDS)  # type: ignore[misc]
+            assert replica.ask("GET", "/validate")[0] == 405
+            replica.rotate()
+
+
+@pytest.mark.slow
+@pytest.mark.case("SVC-006")
+def test_a_replica_ends_under_load_and_no_request_fails(cluster: Cluster) -> None:
+    leaving, staying = cluster.replicas
+    with traffic(cluster) as running:
+        wait_until(lambda: running.served > 20, timeout=20)
+        leaving.process.signal(signal.SIGTERM)
+        wait_until(lambda: leaving.ask_status("/readyz")[0] == 503, timeout=5)
+        time.sleep(1)  # as long as it takes until everybody knows
+        cluster.balancer.backends = [staying.admission]
+        assert leaving.process.wait() == 0
+        leaving.stop()
+        seen = running.served
+        wait_until(lambda: running.served > seen + 20, timeout=20)
+    cluster.replicas[0] = cluster.start("third")
+    cluster.balancer.backends = [replica.admission for replica in cluster.replicas]
+
+
+@pytest.mark.slow
+@pytest.mark.case("SVC-002")
+def test_without_an_api_server_what_is_known_goes_on_and_ages(cluster: Cluster) -> None:
+    replica = cluster.replicas[0]
+    age = 'navicert_policy_age_seconds{kind="ClusterSLSAPolicy"}'
+
+    def ask(image: str) -> Any:
+        body = encoded(review(pod(container(image)), namespace=NAMESPACE))
+        status, answer = replica.ask("POST", "/validate?timeout=5s", body)
+        assert status == HTTPStatus.OK
+        return json.loads(answer)["response"]
+
+    cluster.plane.stop_apiserver()
+    try:
+        known = replica.metric(age)
+        wait_until(lambda: replica.metric(age) > known + 2, timeout=10)
+        assert ask(cluster.good.reference)["allowed"] is True
+        assert ask(cluster.unsigned.reference)["status"]["code"] == 403
+        assert replica.ask_status("/readyz")[0] == 200
+    finally:
+        cluster.plane.start_apiserver()
+    apply(cluster.client, policy(mode="Audit"))
+    wait_until(lambda: ask(cluster.unsigned.reference)["allowed"], timeout=30)
+    assert replica.metric(age) < 20

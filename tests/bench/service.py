@@ -1,0 +1,167 @@
+"""Warm reviews a second over TLS, small and large, beside the same server with an application that reads nothing.
+
+Warm: no registry is asked. Each measurement is a client process of its own; rounds alternate between the two servers.
+"""
+
+import asyncio
+import json
+import os
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from controller.demo.folder import DemoFolder
+from controller.demo.reviews import Kind, render_review
+from controller.demo.run import set_stage
+from controller.demo.situations import FOREIGN_IMAGE
+from controller.demo.webhook import Webhook, run_webhook
+from tests.bench.load import Load
+
+ROUNDS, SECONDS = 3, 1.5
+CONNECTIONS = (1, 32, 100)
+SIZES = {"6 KB": 6_000, "60 KB": 60_000}
+CPU_MILLISECONDS, RATE, P99_MILLISECONDS, OF_BARE = 0.4, 3500, 40, 0.5  # goals: any, 6 KB at 32, the same, 6 KB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One size and number of connections: medians over the rounds, and how often the bare server's rate."""
+
+    size: str
+    connections: int
+    webhook: Load
+    bare: Load
+    ratio: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.size:>5}, {self.connections:>3} connections: {self.webhook.rate:7,.0f}/s,"
+            f" p50 {self.webhook.p50:6.2f} ms, p99 {self.webhook.p99:6.2f} ms, {self.webhook.cpu:.2f} ms CPU each;"
+            f" {self.ratio:.2f} x bare ({self.bare.rate:,.0f}/s, p99 {self.bare.p99:.2f} ms){self._goals()}"
+        )
+
+    def _goals(self) -> str:
+        """What was hoped for, and whether it is so on this machine and in this hour."""
+        if self.size != "6 KB":
+            return ""
+        goals = {
+            f"{OF_BARE} of bare": self.ratio >= OF_BARE,
+            f"{CPU_MILLISECONDS} ms": self.webhook.cpu < CPU_MILLISECONDS,
+        }
+        if self.connections == 32:
+            goals |= {
+                f"{RATE}/s": self.webhook.rate > RATE,
+                f"p99 {P99_MILLISECONDS} ms": self.webhook.p99 < P99_MILLISECONDS,
+            }
+        return "; " + ", ".join(f"{goal}: {'met' if met else 'MISSED'}" for goal, met in goals.items())
+
+
+async def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with set_stage(DemoFolder(Path(folder))) as stage, _bare(stage.folder) as bare:
+            return [
+                await _measured(stage.webhook, bare, stage.folder.authority, size, connections)
+                for size in SIZES
+                for connections in CONNECTIONS
+            ]
+
+
+async def _measured(webhook: Webhook, bare: Webhook, authority: Path, size: str, connections: int) -> Row:
+    body = json.dumps(padded(render_review(Kind.POD, "shop", {"app": FOREIGN_IMAGE}), SIZES[size])).encode()
+    await _load(webhook, authority, connections, body)
+    pairs = [
+        (await _load(webhook, authority, connections, body), await _load(bare, authority, connections, body))
+        for _ in range(ROUNDS)
+    ]
+    return Row(
+        size=size,
+        connections=connections,
+        webhook=_median([one for one, _ in pairs]),
+        bare=_median([one for _, one in pairs]),
+        ratio=statistics.median(one.rate / base.rate for one, base in pairs),
+    )
+
+
+def padded(review: dict[str, Any], size: int) -> dict[str, Any]:
+    """The review with an environment of the first container that makes it so many bytes large, about."""
+    container = review["request"]["object"]["spec"]["containers"][0]
+    entry = {"name": "SOME_VARIABLE", "value": "with a value of usual length"}
+    missing = (size - len(json.dumps(review))) // (len(json.dumps(entry)) + 2)
+    container["env"] = [entry | {"name": f"SOME_VARIABLE_{n}"} for n in range(max(0, missing))]
+    return review
+
+
+async def _load(server: Webhook, authority: Path, connections: int, body: bytes) -> Load:
+    before = _cpu_seconds(server)
+    command = (sys.executable, "-m", "tests.bench.load", server.address, str(authority), str(connections), str(SECONDS))
+    client = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await client.communicate(body)
+    measured = Load(**json.loads(printed))
+    return replace(measured, cpu=(_cpu_seconds(server) - before) / measured.answers * 1000)
+
+
+def _cpu_seconds(server: Webhook) -> float:
+    fields = Path(f"/proc/{_pid(server)}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _pid(server: Webhook) -> int:
+    """Whoever listens at the address: the processes of this bench are few."""
+    port = int(server.address.rpartition(":")[2])
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and int(fields[1].partition(":")[2], 16) == port:
+            return _owner(fields[9])
+    raise AssertionError(f"nobody listens at {server.address}")
+
+
+def _owner(inode: str) -> int:
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if re.fullmatch(rf"socket:\[{inode}\]", str(link.readlink())):
+                return int(link.parts[2])
+        except OSError:
+            continue
+    raise AssertionError("the listening process is another user's")
+
+
+def _median(loads: list[Load]) -> Load:
+    def of(value: Callable[[Load], float]) -> float:
+        return statistics.median(value(one) for one in loads)
+
+    middle = sorted(loads, key=lambda one: one.rate)[len(loads) // 2]
+    return replace(middle, p50=of(lambda one: one.p50), p99=of(lambda one: one.p99), cpu=of(lambda one: one.cpu))
+
+
+@asynccontextmanager
+async def _bare(stage: DemoFolder) -> AsyncIterator[Webhook]:
+    """The same server, TLS and client; an answer that reads nothing."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = DemoFolder(Path(name))
+        for source, target in (
+            (stage.authority, folder.authority),
+            (stage.certificate, folder.certificate),
+            (stage.key, folder.key),
+        ):
+            target.write_bytes(source.read_bytes())
+        command = (sys.executable, "-m", "tests.bench.floor", str(folder.certificate), str(folder.key))
+        async with run_webhook(command, folder) as bare:
+            yield bare
+
+
+def main() -> None:
+    with asyncio.Runner() as runner:
+        for row in runner.run(measure()):
+            print(f"  {row}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""A control plane with Navicert's kinds in it: policies that cosign's signatures meet, and the webhook's own rights."""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.controlplane import Client, ControlPlane
+from tests.support.processes import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+API = "/apis/navicert.dev/v1alpha1"
+BUILDER = "https://ci.acme.example/builder"
+BUILD_TYPE = "https://actions.github.io/buildtypes/workflow/v1"
+SOURCE = "https://github.com/acme/shop"
+NAMESPACE, HOME = "shop", "navicert-system"
+
+
+def provenance(*, builder: str = BUILDER, source: str = SOURCE) -> dict[str, Any]:
+    """A SLSA v1 predicate that this test's policy is content with."""
+    workflow = {"repository": source, "ref": "refs/heads/main", "path": ".github/workflows/release.yml"}
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {"workflow": workflow},
+            "resolvedDependencies": [{"uri": f"git+{source}@refs/heads/main", "digest": {"gitCommit": "a" * 40}}],
+        },
+        "runDetails": {"builder": {"id": builder}},
+    }
+
+
+def policy(mode: str = "Enforce", **match: Any) -> dict[str, Any]:
+    signer = {"publicKey": {"trustRoot": "acme", "name": "release"}}
+    return {
+        "apiVersion": "navicert.dev/v1alpha1",
+        "kind": "ClusterSLSAPolicy",
+        "metadata": {"name": "production"},
+        "spec": {
+            "mode": mode,
+            "match": {"namespaces": {"names": [NAMESPACE]}} | match,
+            "require": {
+                "buildLevel": 2,
+                "builders": ["acme-ci"],
+                "sources": [{"repositories": [SOURCE], "refs": ["refs/heads/main"]}],
+                "signatures": [{"signers": [signer]}],
+            },
+        },
+    }
+
+
+def trust(public_key: str) -> list[dict[str, Any]]:
+    root = {"keys": [{"name": "release", "pem": public_key}]}
+    builder = {
+        "maxLevel": 2,
+        "signers": [{"publicKey": {"trustRoot": "acme", "name": "release"}}],
+        "builderID": "Listed",
+        "builderIDs": [BUILDER],
+        "buildTypes": [BUILD_TYPE],
+        "sourceFrom": "Provenance",
+    }
+    return [
+        {"apiVersion": "navicert.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        for kind, name, spec in (("TrustRoot", "acme", root), ("TrustedBuilder", "acme-ci", builder))
+    ]
+
+
+PLURALS = {"ClusterSLSAPolicy": "clusterslsapolicies", "TrustRoot": "trustroots", "TrustedBuilder": "trustedbuilders"}
+
+
+def apply(client: Client, document: dict[str, Any]) -> None:
+    path = f"{API}/{PLURALS[document['kind']]}/{document['metadata']['name']}"
+    status, body = client.apply(path, document)
+    assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+
+
+def install_kinds(client: Client) -> None:
+    for path in sorted((ROOT / "charts/navicert/crds").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        name = document["metadata"]["name"]
+        status, body = client.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
+        assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+        collection = f"{API}/{document['spec']['names']['plural']}"
+        wait_until(partial(_served, client, collection), timeout=20)
+
+
+def _served(client: Client, path: str) -> bool:
+    return client.get(path)[0] == HTTPStatus.OK
+
+
+def cluster_role() -> list[dict[str, Any]]:
+    """The rules of the chart's own ClusterRole, so that a right which the webhook lacks there fails here."""
+    text = (ROOT / "charts/navicert/templates/webhook-rbac.yaml").read_text()
+    document = next(part for part in text.split("\n---\n") if "kind: ClusterRole\n" in part)
+    rules: list[dict[str, Any]] = yaml.safe_load(document[document.index("\nrules:") :])["rules"]
+    return rules
+
+
+def service_account(plane: ControlPlane) -> Path:
+    """A kubeconfig with the rights of the chart's ServiceAccount and no others."""
+    client = plane.client()
+    plane.create_namespace(HOME)
+    plane.create_service_account(HOME, "navicert")
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "navicert-test"}}
+    subject = {"kind": "ServiceAccount", "name": "navicert", "namespace": HOME}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "navicert-test"}
+    binding = {"subjects": [subject], "roleRef": reference}
+    for plural, document in (
+        ("clusterroles", kind | {"kind": "ClusterRole", "rules": cluster_role()}),
+        ("clusterrolebindings", kind | {"kind": "ClusterRoleBinding"} | binding),
+    ):
+        status, body = client.apply(f"{rbac}/{plural}/navicert-test", document)
+        assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+    return plane.service_account_kubeconfig(HOME, "navicert")
