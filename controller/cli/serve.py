@@ -81,6 +81,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="With --client-ca: names, one of which the certificate must bear; default: any.",
 )
 @click.option("--policies", type=_PATH, help="Policies from this file or folder, and no cluster.")
+@click.option("--namespace", help="Navicert's own namespace, which holds refreshed trust roots; default: the pod's.")
 @click.option("--kubeconfig", type=_FILE, help="The cluster to read policies from; default: the pod's own.")
 @click.option(
     "--uncovered",

@@ -108,11 +108,13 @@ class _Review:
         named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
         named += [builder.trust_roots for builder in policies.builders.values()]
         strictest = _strictest(self._workload, [policy.mode for policy, _ in selected])
+        roots, now = frozenset().union(*named), self._circumstances.now
         return GatherRequest(
             reference=reference,
             wanted=policies.wanted,
             kept=policies.kept,
-            roots=self._snapshot.roots.serving(frozenset().union(*named)),
+            roots=self._snapshot.roots.serving(roots),
+            stale=frozenset(self._snapshot.roots.stale(roots, now)),
             now=self._circumstances.now,
             deadline=_until(strictest, self._circumstances.deadline),
             until=self._circumstances.deadline,
