@@ -143,9 +143,4 @@ def _no_builder(demand: Demand, testimony: Testimony) -> Miss:
         names = ", ".join(voice.builder.name for voice in testimony.voices)
         asked = ", ".join(sorted(demand.builders or ())) or "none that all its parts allow"
         return Miss(reason=Reason.BuilderNotTrusted, detail=f"built by {names}, the policy allows {asked}")
-    detail = (
-        f"no TrustedBuilder speaks for {testimony.proven.signer} with builder.id"
-        f" {printable(testimony.provenance.builder_id)} and build type {printable(testimony.provenance.build_type)}"
-    )
-    unspoken = f" ({testimony.unspoken})" if testimony.unspoken else ""
-    return Miss(reason=Reason.BuilderNotTrusted, detail=detail + unspoken)
+    return Miss(reason=Reason.BuilderNotTrusted, detail=testimony.unspoken)

@@ -29,7 +29,7 @@ class Testimony:
     """One provenance statement. `voices` stand with the highest level first, then by name (SIGN-023).
 
     `proven` is what it shows by itself. `contradiction` says where predicate and certificate disagree: then nobody
-    speaks for it, and it is worth nothing. `unspoken` says what kept the builder that came closest. Texts are fit to
+    speaks for it, and it is worth nothing. `unspoken` says that nobody does, and why. Texts are fit to
     print.
     """
 
@@ -65,7 +65,7 @@ def _testimony(statement: VerifiedStatement, provenance: Provenance, builders: t
         for builder, objection in objections
         if objection is None
     )
-    unspoken = "" if voices else _closest((builder, objection) for builder, objection in objections if objection)
+    unspoken = "" if voices else _unspoken(provenance, plain, objections)
     return Testimony(statement=statement, provenance=provenance, voices=voices, proven=plain, unspoken=unspoken)
 
 
@@ -87,10 +87,16 @@ def _proven(statement: VerifiedStatement, provenance: Provenance, source: Source
     )
 
 
-def _closest(objections: Iterable[tuple[TrustedBuilder, Objection]]) -> str:
-    """Why the builder that came closest does not speak; nothing when none knows the signer."""
-    known = [(builder, objection) for builder, objection in objections if objection.at]
+def _unspoken(
+    provenance: Provenance, plain: Proven, objections: Iterable[tuple[TrustedBuilder, Objection | None]]
+) -> str:
+    """Nobody speaks for it, and what kept the builder that came closest, if any knows the signer."""
+    told = (
+        f"no TrustedBuilder speaks for {plain.signer} with builder.id {plain.builder_id}"
+        f" and build type {printable(provenance.build_type)}"
+    )
+    known = [(builder, objection) for builder, objection in objections if objection is not None and objection.at]
     if not known:
-        return ""
+        return told
     builder, objection = max(known, key=lambda one: one[1].at)
-    return f"{builder.name} knows the signer, but: {printable(objection.detail)}"
+    return f"{told} ({builder.name} knows the signer, but: {printable(objection.detail)})"
