@@ -256,6 +256,28 @@ def test_a_failure_is_told_before_ignorance_of_something_else() -> None:
     assert judged(mixed, asked).outcome is Outcome.FAIL
 
 
+def test_a_failure_is_told_before_ignorance_in_whatever_order_they_are_asked() -> None:
+    mixed = index(children=(built(AMD), child(ARM, gaps=(DOWN,))))
+    asked = policy(build=EXPECTED, required=(signatures("release"),))
+    assert reason(mixed, asked) is Reason.NoSignature
+
+
+def test_ignorance_of_one_alternative_is_ignorance() -> None:
+    mixed = index(children=(built(AMD), child(ARM, gaps=(DOWN,))))
+    signed, attested = Requirements(signatures=(signatures("release"),)), Requirements(build=EXPECTED)
+    for alternatives in ((signed, attested), (attested, signed)):
+        assert reason(mixed, policy(any_of=alternatives)) is Reason.RegistryUnavailable
+    assert reason(mixed, policy(any_of=(signed,))) is Reason.NoSignature
+
+
+def test_alternatives_stand_in_for_nothing_that_is_required_besides() -> None:
+    require, attested = Requirements(signatures=(signatures("release"),)), Requirements(build=EXPECTED)
+    asked = policy(require=require, any_of=(attested,))
+    assert reason(index(keyless()), asked) is Reason.NoSignature
+    assert reason(index(signature("release")), asked) is Reason.NoProvenance
+    assert reason(index(keyless(), signature("release")), asked) is Reason.Satisfied
+
+
 @pytest.mark.parametrize(
     ("found", "matter"),
     [
