@@ -243,6 +243,13 @@ def test_what_grows_beyond_its_input_does_not_compile(kind: str) -> None:
     assert isinstance(compile_condition("bomb", BOMBS[kind], None, Use.ATTESTATION), str)
 
 
+@pytest.mark.case("POL-016")
+def test_more_steps_than_a_predicate_of_this_size_allows_are_an_error() -> None:
+    searches = " && ".join(["predicate.text.matches('a+')"] * 100)
+    assert held(searches, attestation({"text": "a" * 1000})) is Held.TRUE
+    assert held(searches, attestation({"text": "a" * 1_000_000})) is Held.ERROR
+
+
 def test_more_items_than_the_engine_counts_are_an_error() -> None:
     many = attestation({"list": [0] * 20_000})
     assert held("predicate.list.all(one, one == 0)", many) is Held.ERROR
