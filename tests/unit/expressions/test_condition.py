@@ -17,6 +17,7 @@ from controller.expressions import Use, compile_condition
 from tests.support import facts as made
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+WORKLOAD = made.workload(labels={"app": "web"})
 SIGNER = CertificateSigner(
     trust_root="sigstore",
     issuer="https://token.actions.githubusercontent.com",
@@ -53,7 +54,7 @@ def facts(statement: VerifiedStatement = BUILT, **changed: Any) -> Facts:
             statement=statement,
             reference=ImageReference.parse(f"ghcr.io/acme/shop:v1@{made.D}"),
             digest=made.D,
-            workload=made.workload(labels={"app": "web"}),
+            workload=WORKLOAD,
             now=NOW,
         ),
         **changed,
