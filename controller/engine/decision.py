@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
 from controller.core.dependencies import wanted_dependencies
+from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
 from controller.core.evaluate import Selected, children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest, ImageReference
