@@ -328,7 +328,7 @@ def test_names_and_columns_are_served(client: Client) -> None:
         assert served[kind.name]["namespaced"] is kind.namespaced
     _, body = client.get(f"{DEFINITIONS}/clusterslsapolicies.navicert.dev")
     columns = [one["name"] for one in body["spec"]["versions"][0]["additionalPrinterColumns"]]
-    assert columns == ["Mode", "Level", "Ready", "Age"]
+    assert columns == ["Mode", "Level", "Ready", "Reason", "Age"]
 
 
 SHIPPED = [
