@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.text import printable
 from controller.core.window import Window
-from controller.trust.keys import Algorithm, PublicKey
+from controller.trust.keys import PublicKey
 from controller.trust.logged import CertificateVerifier, KeyVerifier, Verifier, require_bound
 from controller.trust.merkle import leaf_hash, root_of
+from controller.trust.verifying import Algorithm
 from controller.wire.logbody import LogBody, parse_body
 from controller.wire.note import Checkpoint, parse_checkpoint
 from controller.wire.rekor import InclusionProof, LogEntry

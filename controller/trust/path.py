@@ -8,12 +8,12 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.window import Window
-from controller.trust.keys import X509_ERRORS, public_key_of_certificate
+from controller.trust.keys import X509_ERRORS, verifying_key_of
 
 MAX_PATH = 10  # certificates, leaf and anchor included
 
@@ -56,7 +56,8 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
         extensions = certificate.extensions
         if any(one.critical and not isinstance(one.value, _UNDERSTOOD) for one in extensions):
             return None
-        key = public_key_of_certificate(certificate.public_bytes(Encoding.DER))
+        verifying_key_of(certificate)
+        spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (MalformedAttestation, NotVerified, *X509_ERRORS):
         return None
     values = [one.value for one in extensions]
@@ -68,7 +69,7 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
     return Issuer(
         certificate=certificate,
         path_length=authorities[0].path_length,
-        key_hash=hashlib.sha256(key.spki).digest(),
+        key_hash=hashlib.sha256(spki).digest(),
     )
 
 
