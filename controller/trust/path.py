@@ -26,11 +26,12 @@ _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
 class Issuer:
     """A certificate that may issue others for signing code, as far as it says so itself; nobody vouches for it yet.
 
-    `path_length` is how many CAs may stand between it and a leaf (None: any number), `key_hash` the SHA-256 of its
-    SubjectPublicKeyInfo.
+    `valid` is its own window, `path_length` how many CAs may stand between it and a leaf (None: any number),
+    `key_hash` the SHA-256 of its SubjectPublicKeyInfo.
     """
 
     certificate: x509.Certificate
+    valid: Window
     path_length: int | None
     key_hash: bytes
 
@@ -68,6 +69,7 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
         return None
     return Issuer(
         certificate=certificate,
+        valid=_own_window(certificate),
         path_length=authorities[0].path_length,
         key_hash=hashlib.sha256(spki).digest(),
     )
@@ -105,8 +107,9 @@ class Path:
         """Why the path does not hold at `time`; None when it does. All windows are closed at both ends."""
         if not self.authority.valid.contains(time):
             return "the signing time is outside the window of the certificate authority"
-        if not all(_is_valid(issuer.certificate, time) for issuer in self.issuers):
-            return "the signing time is outside the window of a certificate of the authority"
+        for issuer in self.issuers:
+            if not issuer.valid.contains(time):
+                return "the signing time is outside the window of a certificate of the authority"
         return None
 
 
@@ -128,8 +131,10 @@ def require_path(
         found = list(_paths(leaf, offered, authorities))
     if not found:
         raise NotVerified("no certificate authority of the trust root issued the certificate")
-    if not all(_is_valid(leaf, time) for time in times):
-        raise NotVerified("the signing time is outside the window of the certificate")
+    window = _own_window(leaf)
+    for time in times:
+        if not window.contains(time):
+            raise NotVerified("the signing time is outside the window of the certificate")
     for time in times:
         objections = {path.objection(time) for path in found}
         if None not in objections:
@@ -168,6 +173,6 @@ def _keeps_lengths(issuers: Sequence[Issuer]) -> bool:
     return all(one.path_length is None or one.path_length >= below for below, one in enumerate(issuers))
 
 
-def _is_valid(certificate: x509.Certificate, time: datetime) -> bool:
-    """Whether `time` is in the certificate's own window (RFC 5280, 4.1.2.5: both ends included)."""
-    return certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc
+def _own_window(certificate: x509.Certificate) -> Window:
+    """The window that the certificate itself names (RFC 5280, 4.1.2.5: both ends included)."""
+    return Window(start=certificate.not_valid_before_utc, end=certificate.not_valid_after_utc)
