@@ -5,20 +5,19 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from controller.core.errors import MalformedAttestation, NotVerified
+from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner
 from controller.trust.extensions import LeafExtensions, read_extensions
 from controller.trust.identity import signer_of
 from controller.trust.keys import X509_ERRORS
+from controller.trust.leaf import Leaf, load_leaf
 from controller.trust.path import MAX_PATH, require_path
 from controller.trust.root import SigstoreMaterial
 from controller.trust.sct import verify_sct
 
-MAX_BYTES = 65_536  # of one certificate
-
 
 def verify_certificate(
-    leaf: x509.Certificate,
+    leaf: Leaf,
     *,
     intermediates: tuple[bytes, ...],
     material: SigstoreMaterial,
@@ -28,7 +27,7 @@ def verify_certificate(
 ) -> CertificateSigner:
     """Whom an authority of `material` certified with `leaf`, at every one of the verified `times` (aware).
 
-    1. The leaf, which `load_certificate` read, has no extension twice and no critical one that is not understood.
+    1. The leaf, which `load_leaf` read, has no extension twice and no critical one that is not understood.
     2. It may sign code, and no certificates: digitalSignature, codeSigning, no CA (RFC 5280, 4.2.1.3, 9 and 12).
     3. A path leads to an authority of `material`, and each time lies in the windows of the leaf, of all certificates
        on the path and of the authority, closed at both ends. `intermediates` are untrusted and only help on the way.
@@ -43,11 +42,11 @@ def verify_certificate(
         raise ValueError("a certificate is verified at a time")
     chain = _load_all(intermediates)
     try:
-        extensions = read_extensions(leaf)
+        extensions = read_extensions(leaf.certificate)
         _require_usage(extensions)
         path = require_path(leaf, chain, material.authorities, times)
         if sct:
-            verify_sct(leaf, extensions, path.issuers[0], material.ct_logs)
+            verify_sct(leaf.certificate, extensions, path.issuers[0], material.ct_logs)
         return signer_of(extensions, root_name=root_name)
     except X509_ERRORS:
         raise NotVerified("an extension of the certificate can't be read, or is there twice") from None
@@ -65,26 +64,7 @@ def refuse_anchors(intermediates: tuple[bytes, ...]) -> None:
 def _load_all(intermediates: tuple[bytes, ...]) -> list[x509.Certificate]:
     if len(intermediates) > MAX_PATH:
         raise NotVerified(f"more than {MAX_PATH} certificates beside the signature")
-    return [load_certificate(der) for der in intermediates]
-
-
-def load_certificate(der: bytes) -> x509.Certificate:
-    """One certificate in DER, with nothing around it and a positive serial number; its extensions are not read yet.
-
-    Raises MalformedAttestation.
-    """
-    if len(der) > MAX_BYTES:
-        raise MalformedAttestation(f"a certificate of more than {MAX_BYTES // 1024} KiB")
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        positive = certificate.serial_number > 0  # RFC 5280, 4.1.2.2; the library only warns
-    except X509_ERRORS:
-        raise MalformedAttestation("the certificate is not one in DER") from None
-    if not positive:
-        raise MalformedAttestation("the serial number of the certificate is not positive")
-    if not der.endswith(b"\x00" + certificate.signature):  # unused bits of the signature can say anything
-        raise MalformedAttestation("the certificate is not one in DER")
-    return certificate
+    return [load_leaf(der).certificate for der in intermediates]
 
 
 def _require_usage(extensions: LeafExtensions) -> None:

@@ -15,10 +15,11 @@ from cryptography import x509
 from controller.core.errors import MalformedDocument, NotVerified
 from controller.core.image import ImageReference
 from controller.core.predicates import CYCLONEDX, PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1, SPDX, SUMMARY_V1
-from controller.trust.certificate import load_certificate, verify_certificate
+from controller.trust.certificate import verify_certificate
 from controller.trust.extensions import read_extensions
 from controller.trust.identity import signer_of
 from controller.trust.keys import X509_ERRORS, parse_public_key
+from controller.trust.leaf import load_leaf
 from controller.trust.path import issuer_of
 from controller.trust.root import compile_sigstore
 from controller.trust.timestamp import verify_timestamp
@@ -92,7 +93,7 @@ def _certificate(content: bytes) -> None:
         signer_of(read_extensions(certificate), root_name="acme")
     except (*X509_ERRORS, NotVerified):
         pass  # as documented: who calls these has X509_ERRORS in hand
-    material, leaf = seeds.material(), load_certificate(content)
+    material, leaf = seeds.material(), load_leaf(content)
     verify_certificate(
         leaf,
         intermediates=(content,),

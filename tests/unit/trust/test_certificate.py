@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.signer import CertificateSigner, SubjectType
-from controller.trust.certificate import load_certificate, refuse_anchors, verify_certificate
+from controller.trust.certificate import refuse_anchors, verify_certificate
+from controller.trust.leaf import load_leaf
 from controller.trust.root import SigstoreMaterial, compile_sigstore
 from controller.wire.trustedroot import parse_trusted_root
 from tests.support.authority import IDENTITY, ISSUER, OLD_EXTENSIONS, Authority, Leaf, Submission
@@ -59,7 +60,7 @@ def verify(
     sct: bool = True,
 ) -> CertificateSigner:
     return verify_certificate(
-        load_certificate(leaf),
+        load_leaf(leaf),
         intermediates=intermediates,
         material=material,
         root_name="acme",
@@ -267,7 +268,7 @@ class TestTimes:
     def test_without_a_time_nothing_is_proven(self) -> None:
         with pytest.raises(ValueError, match="time"):
             verify_certificate(
-                load_certificate(issue()), intermediates=(), material=MATERIAL, root_name="acme", times=(), sct=True
+                load_leaf(issue()), intermediates=(), material=MATERIAL, root_name="acme", times=(), sct=True
             )
 
 
