@@ -10,10 +10,11 @@ from importlib.resources import files
 from cryptography import x509
 
 from controller.core.errors import MalformedDocument
-from controller.trust.keys import X509_ERRORS, Algorithm, PublicKey, public_key_of_der
+from controller.trust.keys import X509_ERRORS, PublicKey, public_key_of_der
 from controller.trust.log import TransparencyLog
 from controller.trust.path import CertificateAuthority
 from controller.trust.timestamp import TimestampAuthority
+from controller.trust.verifying import Algorithm
 from controller.wire.trustedroot import AuthorityEntry, LogEntryKey, TrustedRootDocument, parse_trusted_root
 
 PUBLIC_GOOD = "public_good_2026-10-20.json"  # the day on which the snapshot was published
