@@ -122,13 +122,25 @@ class _Review:
         return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
 
     async def _evidence(self, request: GatherRequest) -> Evidence:
-        """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not."""
+        """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not.
+
+        The grace counts from when the loop notices that the deadline has passed: however late a busy one is, what had
+        been found by then still arrives.
+        """
+        gathering = asyncio.create_task(self._in_turn(request))
         try:
-            async with asyncio.timeout_at(request.deadline + _GRACE), self._slots:
-                return await self._gather(request)
-        except TimeoutError:
-            host = request.reference.repository.host
-            return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
+            await asyncio.wait({gathering}, timeout=request.deadline - asyncio.get_running_loop().time())
+            await asyncio.wait({gathering}, timeout=_GRACE)
+        finally:
+            gathering.cancel()
+        if gathering.done():
+            return gathering.result()
+        host = request.reference.repository.host
+        return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
+
+    async def _in_turn(self, request: GatherRequest) -> Evidence:
+        async with self._slots:
+            return await self._gather(request)
 
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
         policies = self._snapshot.policies
