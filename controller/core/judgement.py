@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from controller.core.answer import Answer, Captures
 from controller.core.attestations import judge_attestation
 from controller.core.demand import Alternative
+from controller.core.evidence import Evidence
 from controller.core.origin import Origin
 from controller.core.platforms import by_platforms
 from controller.core.policy import Policy
@@ -78,11 +80,19 @@ def _answers(
 
 def _signature(requirement: SignatureRequirement, question: Question) -> Answer:
     repository = question.reference.repository
-    return by_platforms(lambda evidence: judge_signatures(requirement, evidence, repository), question.evidence)
+
+    def judge(evidence: Evidence) -> Answer:
+        made = partial(judge_signatures, requirement, evidence, repository)
+        return question.recall.once(evidence, requirement, repository, made)
+
+    return by_platforms(judge, question.evidence)
 
 
 def _sbom(requirement: SBOMRequirement, question: Question) -> Answer:
-    return by_platforms(lambda evidence: judge_sbom(requirement, evidence), question.evidence)
+    def judge(evidence: Evidence) -> Answer:
+        return question.recall.once(evidence, requirement, None, partial(judge_sbom, requirement, evidence))
+
+    return by_platforms(judge, question.evidence)
 
 
 def _attestation(requirement: AttestationRequirement, question: Question) -> Answer:
