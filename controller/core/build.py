@@ -27,7 +27,9 @@ from controller.core.tried import Try
 
 def tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Iterator[Try]:
     """Every statement of this evidence, by the word of every builder that speaks for it, in their order."""
-    first = question.recall.once(evidence, demand, captures, partial(_first_tries, demand, evidence, question, captures))
+    first = question.recall.once(
+        evidence, demand, captures, partial(_first_tries, demand, evidence, question, captures)
+    )
     if not demand.varies:
         yield from first
         return

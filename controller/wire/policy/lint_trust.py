@@ -90,5 +90,3 @@ def _shared(certificate: Certificate) -> bool:
 
 def _spans_repositories(subject: str) -> bool:
     return any("*" in component for component in subject.split("/")[:_REPOSITORY_DEPTH])
-
-
