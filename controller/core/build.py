@@ -73,7 +73,8 @@ def _tries(demand: Demand, testimony: Testimony, captures: Captures) -> Iterator
     if not allowed:
         yield Try(demand=demand, testimony=testimony, step=Step.BUILDER, miss=_no_builder(demand, testimony))
     for voice in allowed:
-        step, miss = _first_miss(demand, testimony, voice, captures) or (Step.MET, None)
+        found = _first_miss(demand, testimony, voice, captures)
+        step, miss = found if found is not None else (Step.MET, None)
         yield Try(demand=demand, testimony=testimony, step=step, miss=miss, voice=voice)
 
 
