@@ -66,7 +66,7 @@ def test_roots_in_config_maps_are_read_from_navicerts_namespace(plane: ControlPl
         "spec": {"sigstore": {"trustedRoot": {"configMapRef": {"name": "roots", "key": "root.json"}}}},
     }
     apply(client, root)
-    named = ["--kubeconfig", plane.admin_kubeconfig, "--namespace", "sandbox", "oci:shop"]
+    named = ["--kubeconfig", str(plane.admin_kubeconfig), "--namespace", "sandbox", "oci:shop"]
     assert "TrustRoot/kept is broken" in run("verify", *named).err
     document = (Path(__file__).resolve().parents[2] / "controller" / "trust").rglob("*.json")
     content = next(path.read_text() for path in document)
