@@ -26,11 +26,9 @@ from tests.support.webhook import Webhook
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "charts/navicert/rules.yaml"
 PANELS = json.loads((ROOT / "charts/navicert/dashboards/navicert.json").read_text())["panels"]
-TARGETS = [
-    pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-    for panel in PANELS
-    for target in panel.get("targets", ())
-]
+EXPRESSIONS: dict[str, str] = {
+    f"{panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel.get("targets", ())
+}
 ROUNDS = 3
 SECONDS = 30.0
 # What Grafana fills in; the windows are as short as the test.
@@ -87,7 +85,7 @@ async def under_load(folder: Path, operator: Operator, webhook: Webhook) -> Seen
 
 def look(prometheus: Prometheus, stage: Stage, operator: Operator, webhook: Webhook) -> Seen:
     wait_until(lambda: all(rule["lastEvaluation"] > "2000" for rule in prometheus.rules()), timeout=SECONDS)
-    panels = {target.values[0]: prometheus.query(filled(str(target.values[0]))) for target in TARGETS}
+    panels = {expression: prometheus.query(filled(expression)) for expression in EXPRESSIONS.values()}
     present = {name: prometheus.values(expression) for name, expression in ABSENCES.items()}
     rules, broken = prometheus.rules(), prometheus.query(expression_of("NavicertBrokenObjects"))
     operator.stop()
@@ -114,7 +112,7 @@ def expression_of(name: str) -> str:
 
 
 @pytest.mark.apiserver
-@pytest.mark.parametrize("expression", TARGETS)
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_every_panel_shows_numbers_after_the_demos_load(seen: Seen, expression: str) -> None:
     values = [float(one["value"][1]) for one in seen.panels[expression]]
     assert values

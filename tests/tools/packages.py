@@ -3,8 +3,8 @@
     python3 -m tests.tools.packages [--list]
 
 Each package is unpacked, not installed, into ``${XDG_CACHE_HOME:-~/.cache}/navicert/tools/<name>-<key>/``: apt-get
-fetches it from wherever this machine gets Debian's packages, and its hash must be the one written here. Standard library
-only, as everything that runs before the tests.
+fetches it from wherever this machine gets Debian's packages, and its hash must be the one written here. Standard
+library only, as everything that runs before the tests.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _fetched(package: Package, scratch: Path) -> Path:
 
 
 def _fresh_lists(scratch: Path) -> list[str]:
-    """Options for apt-get that make it use lists of its own: nobody has to be root, and nothing of the machine changes."""
+    """Options that give apt-get lists of its own: nobody has to be root, and nothing of the machine changes."""
     folders = {"Dir::State::Lists": scratch / "lists", "Dir::Cache": scratch / "cache"}
     for folder in folders.values():
         (folder / "partial").mkdir(parents=True)
