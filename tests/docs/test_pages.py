@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from click.testing import CliRunner
 
 from controller.cli.main import navicert
 from controller.engine.admissibility import review_object
+from controller.telemetry.lines import JSONFormatter
 from controller.wire.policy import KINDS, parse_documents, parse_objects
 from controller.wire.policy.lint import lint
 from controller.wire.registries import parse_registries
 from tests.support import objects
-from tests.support.pages import Block, blocks, fill_in, marked
+from tests.support.pages import PAGES, Block, blocks, fill_in, marked
 from tests.support.tools import Helm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +87,22 @@ def test_every_command_and_option_is_there(block: Block, words: list[str]) -> No
     assert command is not None
     known = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+
+
+def test_what_logs_are_searched_for_is_in_them() -> None:
+    lines = [
+        written("error", "not judged"),
+        written("info", "reviewed", review={"endpoint": "validate", "allowed": False}),
+    ]
+    searched = {found for page in PAGES for found in re.findall(r"grep '([^']+)'", page.read_text())}
+    assert len(searched) == 3
+    assert [pattern for pattern in searched if not any(pattern in line for line in lines)] == []
+
+
+def written(level: str, message: str, **extra: object) -> str:
+    """As the programs write it to their log."""
+    record = {"levelname": level.upper(), "name": "controller", "msg": message, **extra}
+    return JSONFormatter().format(logging.makeLogRecord(record))
 
 
 HELM = [(block, words) for block, words in called("helm") if words[0] in {"install", "upgrade"}]
