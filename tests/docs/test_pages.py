@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from controller.cli.main import navicert
@@ -130,3 +131,23 @@ def test_what_is_marked_to_be_run_runs(block: Block, tmp_path: Path, monkeypatch
     for line in joined(block.text):
         done = CliRunner().invoke(navicert, shlex.split(line)[1:])
         assert done.exit_code == 0, done.output
+
+
+def test_kubectl_is_told_of_objects_that_the_chart_makes(tmp_path: Path) -> None:
+    text = Helm(tmp_path).run("template", "navicert", ROOT / "charts/navicert", "--namespace", "navicert-system")
+    documents = [one for one in parse_documents(text, "the chart") if isinstance(one, dict)]
+    made = {f"{one['kind'].lower()}/{one['metadata']['name']}" for one in documents}
+    named = {word for _, words in called("kubectl") for word in words if word.startswith("deployment/")}
+    assert named
+    assert named <= made
+
+
+def test_kubectl_is_asked_for_kinds_that_are_there() -> None:
+    crds = [yaml.safe_load(path.read_text()) for path in (ROOT / "charts/navicert/crds").glob("*.yaml")]
+    names = [crd["spec"]["names"] for crd in crds]
+    ours = {one for each in names for one in (each["plural"], each["singular"], *each["shortNames"])}
+    kubernetes = {"pods", "events", "lease", "secret", "crd", "validatingwebhookconfiguration"}
+    calls = [words for _, words in called("kubectl")]
+    calls += [shlex.split(found) for page in PAGES for found in re.findall(r"`kubectl ([^`]+)`", page.read_text())]
+    asked = {kind for words in calls if "get" in words for kind in words[words.index("get") + 1].split(",")}
+    assert {kind for kind in asked if "/" not in kind} - ours - kubernetes == set()
