@@ -14,6 +14,7 @@ import click
 import uvloop
 
 from controller import __version__
+from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
 from controller.cli.known import Known, know
 from controller.core.policy import Uncovered
@@ -26,9 +27,7 @@ from controller.engine.hosts import named_hosts
 from controller.engine.observing import KnownHosts, ObservedRegistry
 from controller.engine.pinning import Resolver
 from controller.engine.policies import PolicyStore, Snapshot, Source
-from controller.registry.client import NO_CREDENTIALS, RegistryClient
-from controller.registry.credentials import Credentials, FileCredentials
-from controller.registry.programs import CredentialPrograms
+from controller.registry.client import RegistryClient
 from controller.settings import Address, Settings, parse_duration
 from controller.telemetry import Metrics, configure_logging
 from controller.webhook.app import admission_app, status_app
@@ -157,17 +156,11 @@ async def _serve(settings: Settings) -> None:
         )
 
 
-def _credentials(settings: Settings) -> Credentials:
-    if settings.credentials is None:
-        return NO_CREDENTIALS
-    return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
-
-
 async def _endpoints(settings: Settings, known: Known, metrics: Metrics, stack: AsyncExitStack) -> dict[str, ASGIApp]:
     """One for each path, over one client of registries."""
     current = known.store.current
     registries = read_registries(settings.registries) if settings.registries else Registries()
-    credentials = _credentials(settings)
+    credentials = read_credentials(settings.credentials, settings.credential_programs)
     executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)

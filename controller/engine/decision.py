@@ -1,7 +1,8 @@
 """The one decision: workload and policies in, verdict out. Webhook, scan, command line and policy tests call it."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
@@ -20,17 +21,23 @@ PARALLEL_IMAGES = 32
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 PATIENCE = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
 """Seconds that an image may hold up a review, by the strictest mode that matches it."""
+UNHURRIED = dict.fromkeys(Mode, float("inf"))
+"""For whoever holds up nobody: every image has until the deadline."""
 RECENT_SECONDS = 30.0  # evidence that does not satisfy, and is older, is gathered anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings."""
+    """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings.
+
+    `patience` is how long an image may take of that, in seconds, by the strictest mode that matches it.
+    """
 
     now: datetime
     deadline: float
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
+    patience: Mapping[Mode, float] = field(default_factory=PATIENCE.copy)
 
     @property
     def moment(self) -> Moment:
@@ -114,7 +121,7 @@ class _Review:
             kept=policies.kept,
             roots=self._snapshot.roots.serving(frozenset().union(*named)),
             now=self._circumstances.now,
-            deadline=_until(strictest, self._circumstances.deadline),
+            deadline=_until(strictest, self._circumstances),
             until=self._circumstances.deadline,
         )
 
@@ -138,8 +145,8 @@ def _strictest(workload: Workload, modes: list[Mode]) -> Mode:
     return next(mode for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT) if mode in modes)
 
 
-def _until(mode: Mode, deadline: float) -> float:
-    return min(deadline, asyncio.get_running_loop().time() + PATIENCE[mode])
+def _until(mode: Mode, circumstances: Circumstances) -> float:
+    return min(circumstances.deadline, asyncio.get_running_loop().time() + circumstances.patience[mode])
 
 
 def _too_many(image: WorkloadImage) -> Evidence | None:
