@@ -14,7 +14,8 @@ _COMMANDS = {
     "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
     "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
     "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
-    "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots."),
+    "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots, the scan."),
+    "scan": ("controller.cli.scan", "The audit of what runs in a cluster, as a table, JSON or reports."),
     "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
     "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
 }

@@ -3,12 +3,14 @@
 Thousands of pods are a few hundred distinct shapes, and of those only images, labels and names are kept.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.core.errors import MalformedReview
 from controller.engine.owners import Owners
+from controller.wire.coverage import Coverage
 from controller.wire.running import PodShape, Reference, RunningPod, namespace_of, parse_running
 
 Object = Mapping[str, Any]
@@ -53,6 +55,24 @@ async def take_census(pages: AsyncIterable[Sequence[Object]], *, owners: Owners,
         for document in page:
             await census.add(document)
     return census.population()
+
+
+def coverage_of(
+    uncovered: Iterable[tuple[RunningWorkload, Iterable[str]]], population: Population
+) -> Mapping[str, Coverage]:
+    """What is not judged, by namespace, given the images of each workload that no policy covers."""
+    images: dict[str, set[str]] = defaultdict(set)
+    for workload, found in uncovered:
+        images[workload.namespace].update(found)
+    nothing = Left()
+    return {
+        name: Coverage(
+            uncovered=frozenset(images.get(name, ())),
+            exempt=frozenset(population.left.get(name, nothing).exempt),
+            unreadable=population.left.get(name, nothing).unreadable,
+        )
+        for name in {*images, *population.left}
+    }
 
 
 class _Census:

@@ -76,7 +76,7 @@ class ChangeTeller:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{top.name[:200]}.", "namespace": subject.namespace},
+            "metadata": {"generateName": f"{top.name[:200].rstrip('-.')}-", "namespace": subject.namespace},
             "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": CONTROLLER,
             "reportingInstance": printable(self._identity, limit=INSTANCE_CHARACTERS),

@@ -1,7 +1,7 @@
 """One look of the scan: what is due is judged and told, what is stale is removed, what is uncovered is counted."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from controller.engine.audit import AuditSettings, audit
 from controller.engine.gathering import Gather
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import Snapshot
-from controller.engine.population import Population, RunningWorkload
+from controller.engine.population import Population, RunningWorkload, coverage_of
 from controller.kube.client import Object
 from controller.reconcile.changes import ChangeTeller, changes_of
 from controller.reconcile.lease import NotLeading
@@ -107,7 +107,9 @@ class Look:
         self._means.changes.end()
         if self._failures:
             raise self._failures[0]
-        coverage = self._coverage()
+        workloads = self._scene.population.workloads
+        uncovered = ((one, self.seen[one.top.uid].uncovered) for one in workloads)
+        coverage = coverage_of(uncovered, self._scene.population)
         await self._settle(coverage)
         return self._figures(coverage)
 
@@ -176,20 +178,6 @@ class Look:
         await self._publish(rendered)
         wanted = {name for one in self.seen.values() for name in one.reports} | {name_of(one) for one in rendered}
         self._written += await reports.remove(present, wanted)
-
-    def _coverage(self) -> Mapping[str, Coverage]:
-        uncovered: dict[str, set[str]] = defaultdict(set)
-        for workload in self._scene.population.workloads:
-            uncovered[workload.namespace] |= self.seen[workload.top.uid].uncovered
-        left = self._scene.population.left
-        return {
-            name: Coverage(
-                uncovered=frozenset(uncovered[name]),
-                exempt=frozenset(left[name].exempt) if name in left else frozenset(),
-                unreadable=left[name].unreadable if name in left else 0,
-            )
-            for name in {*uncovered, *left}
-        }
 
     def _figures(self, coverage: Mapping[str, Coverage]) -> ScanFigures:
         return ScanFigures(

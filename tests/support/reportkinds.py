@@ -1,4 +1,4 @@
-"""The kinds of both report APIs, with the fields that all their published versions have; what else is sent is pruned."""
+"""The kinds of both report APIs, with the fields that all published versions have; what else is sent is pruned."""
 
 from __future__ import annotations
 
