@@ -29,7 +29,7 @@ PODS = Resource(kind="Pod", path="/api/v1/pods")
 NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
 
 LOOK_SECONDS = 300.0  # between looks that nothing asked for
-WAITING_SECONDS = 30.0  # until nodes have told what they run
+WAITING_SECONDS = 30.0  # until nodes have told what they run; twice as long each time that some have not
 EARLIEST_SECONDS = 5.0  # between looks that changes asked for: a burst of them is one look
 RETRY_SECONDS = 15.0
 _TICK_SECONDS = 1.0
@@ -69,13 +69,15 @@ class Scan:
         """Look whenever something asks for it, until cancelled; `show` is told what each look found."""
         async with asyncio.TaskGroup() as group:
             group.create_task(Reflector(self._client, NAMESPACES, self._label_callbacks()).run())
+            waiting = WAITING_SECONDS
             while True:
                 pause = RETRY_SECONDS
                 try:
                     figures = await self.look(now())
                     if figures is not None:
                         show(figures)
-                        pause = WAITING_SECONDS if figures.waiting else LOOK_SECONDS
+                        pause = min(waiting, LOOK_SECONDS) if figures.waiting else LOOK_SECONDS
+                        waiting = pause * 2 if figures.waiting else WAITING_SECONDS
                 except (ApiServerUnavailable, NotLeading) as error:
                     _log.warning("scan not finished", extra={"error": str(error)})
                 await self._pause(pause, now)

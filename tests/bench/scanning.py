@@ -51,8 +51,8 @@ class Pass:
 
     def __str__(self) -> str:
         return (
-            f"{self.name:<38} {self.seconds:6.1f} s, {self.judged:>4} workloads judged, {self.registry:>5} registry calls,"
-            f" {self.writes:>4} API writes, peak memory {self.peak:.0f} MiB"
+            f"{self.name:<28} {self.seconds:6.1f} s, {self.judged:>4} workloads judged, {self.registry:>5} registry"
+            f" calls, {self.writes:>4} API writes, peak memory {self.peak:.0f} MiB"
         )
 
 
