@@ -166,7 +166,7 @@ class ApiClient:
                     raise
                 count //= 2
                 continue
-            yield Listing(objects=_objects(page, resource), version=_version(page))
+            yield Listing(objects=tuple(_objects(page, resource)), version=_version(page))
             position = str(_metadata(page).get("continue") or "")
             if not position:
                 return
@@ -279,11 +279,11 @@ def _event(event: Object) -> Event:
     return Event(type=kind, object=subject, version=_version(subject))
 
 
-def _objects(page: Object, resource: Resource) -> tuple[Object, ...]:
+def _objects(page: Object, resource: Resource) -> list[Object]:
     items = page.get("items")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiServerUnavailable(f"{resource.path}: the API server sent no list of objects")
-    return (*items,)
+    return [*items]
 
 
 def _version(document: Object) -> str:

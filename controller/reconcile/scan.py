@@ -68,7 +68,7 @@ class Scan:
     async def run(self, now: Callable[[], datetime], show: Callable[[ScanFigures], None]) -> None:
         """Look whenever something asks for it, until cancelled; `show` is told what each look found."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(Reflector(self._client, NAMESPACES, self._label_callbacks()).run())
+            group.create_task(self.follow_namespaces())
             waiting = WAITING_SECONDS
             while True:
                 pause = RETRY_SECONDS
@@ -81,6 +81,10 @@ class Scan:
                 except (ApiServerUnavailable, NotLeading) as error:
                     _log.warning("scan not finished", extra={"error": str(error)})
                 await self._pause(pause, now)
+
+    async def follow_namespaces(self) -> None:
+        """Know the labels of namespaces without asking for each, and when they change, until cancelled."""
+        await Reflector(self._client, NAMESPACES, self._label_callbacks()).run()
 
     async def look(self, now: datetime) -> ScanFigures | None:
         """One look; None before policies are loaded. Raises ApiServerUnavailable and NotLeading: what was judged until

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from controller.core.evidence import Evidence
-from controller.core.policy import Mode, Uncovered
+from controller.core.policy import Mode, PolicyName, Uncovered
 from controller.core.reasons import Reason
-from controller.core.verdict import ImageVerdict
-from controller.core.workload import WorkloadImage
-from controller.engine.audit import AuditSettings, audit
+from controller.core.verdict import Finding, ImageVerdict
+from controller.core.workload import Slot, WorkloadImage
+from controller.engine.audit import AuditSettings, audit, merge
 from controller.engine.gathering import GatherRequest
 from controller.engine.owners import Owners
 from controller.engine.policies import PolicyStore, Snapshot
@@ -115,6 +116,25 @@ async def test_the_worst_finding_of_pods_that_differ_is_told_once_for_each_image
             ("ClusterSLSAPolicy/broken", Reason.PolicyBroken),
             ("ClusterSLSAPolicy/production", Reason.NoProvenance),
         ]
+
+
+def test_of_one_policy_that_judges_pods_differently_the_worst_is_told() -> None:
+    policy = PolicyName(kind="ClusterSLSAPolicy", namespace="", name="production")
+    ranked = (Reason.NoProvenance, Reason.RegistryUnavailable, Reason.Excepted, Reason.Satisfied)
+    for reasons in permutations(ranked):
+        merged = merge(
+            ImageVerdict(
+                image=WorkloadImage.of(IMAGE, (Slot(role="container", name=reason.name),)),
+                digest=DIGEST,
+                covered=reason is not Reason.Excepted,
+                findings=(Finding(policy=policy, mode=Mode.ENFORCE, reason=reason),),
+            )
+            for reason in reasons
+        )
+        (verdict,) = merged
+        assert [one.reason for one in verdict.findings] == [Reason.NoProvenance]
+        assert {slot.name for slot in verdict.image.slots} == {reason.name for reason in ranked}
+        assert not verdict.covered
 
 
 async def census(
