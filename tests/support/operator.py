@@ -48,6 +48,14 @@ CLUSTER_RULES = [
         NAME,
     ),
     rule("", ["events"], ["create"]),
+    rule("", ["pods"], ["list"]),
+    rule("", ["namespaces"], ["get", "list", "watch"]),
+    rule("", ["replicationcontrollers"], ["get"]),
+    rule("apps", ["deployments", "replicasets", "statefulsets", "daemonsets"], ["get"]),
+    rule("batch", ["jobs", "cronjobs"], ["get"]),
+    rule("events.k8s.io", ["events"], ["create"]),
+    rule("wgpolicyk8s.io", ["policyreports", "clusterpolicyreports"], ["get", "list", "create", "update", "delete"]),
+    rule("openreports.io", ["reports", "clusterreports"], ["get", "list", "create", "update", "delete"]),
 ]
 HOME_RULES = [
     rule("coordination.k8s.io", ["leases"], ["create"]),
