@@ -162,6 +162,10 @@ class Metrics:
         """Show what this cache counts."""
         self.registry.register(_Watched(lambda: _cache_families(counters)))
 
+    def watch_log(self, dropped: Callable[[], int]) -> None:
+        """Show how many log lines were dropped so far."""
+        self.registry.register(_Watched(lambda: _log_families(dropped())))
+
     def render(self) -> bytes:
         """The text exposition format."""
         return generate_latest(self.registry)
@@ -197,6 +201,10 @@ def _root_families(expiries: Mapping[str, datetime]) -> Iterator[Metric]:
     for root, expiry in sorted(expiries.items()):
         family.add_metric([root], expiry.timestamp())
     yield family
+
+
+def _log_families(dropped: int) -> Iterator[Metric]:
+    yield CounterMetricFamily("navicert_log_lines_dropped", "Log lines that nobody took in time.", dropped)
 
 
 def _cache_families(counters: CacheCounters) -> Iterator[Metric]:
