@@ -31,7 +31,7 @@ from controller.engine.policies import PolicyStore, Snapshot, Source
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
 from controller.settings import Address, Settings, parse_duration
-from controller.telemetry import Metrics, configure_logging
+from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
 from controller.webhook.asgi import ASGIApp
 from controller.webhook.connections import Terms
@@ -127,13 +127,14 @@ def serve(**options: Any) -> None:
     """
     names = frozenset(name for text in options["client_names"].split(",") if (name := text.strip()))
     settings = Settings(**{**options, "uncovered": Uncovered(options["uncovered"]), "client_names": names})
-    configure_logging(settings.log_level)
+    outlet = configure_outlet(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, outlet))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, outlet: Outlet) -> None:
     metrics = Metrics.create(version=__version__)
+    metrics.watch_log(lambda: outlet.dropped)
     files = CertificateFiles(certificate=settings.tls_cert, key=settings.tls_key, client_ca=settings.client_ca)
     certificate = ServingCertificate(
         files, now=_now, shown=metrics.show_certificate, counted=metrics.count_certificate_load

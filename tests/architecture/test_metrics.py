@@ -37,6 +37,7 @@ def filled() -> Metrics:
     metrics.watch_age("TrustRoot", lambda: 1.0)
     metrics.watch_roots(lambda: {"acme": moment})
     metrics.watch_cache(Counters())
+    metrics.watch_log(lambda: 0)
     return metrics
 
 
