@@ -179,13 +179,8 @@ def _proven(question: Question, entries: list[Json]) -> Evidence:
     """What these entries prove about the digest that is asked about."""
     subject, statements, refused = question.digest, set[VerifiedStatement](), set[Refused]()
     for entry in entries:
-        judged = judge_candidate(
-            candidate(filled(entry), subject),
-            subject=subject,
-            roots=question.roots,
-            now=question.now,
-            keep=question.kept,
-        )
+        found, roots = candidate(filled(entry), subject), question.roots
+        judged = judge_candidate(found, subject=subject, roots=roots, now=question.now, keep=question.kept)
         if isinstance(judged, Refused):
             refused.add(judged)
         else:
