@@ -98,5 +98,3 @@ async def test_what_differs_from_the_release_in_one_thing_is_refused_for_that(si
     verdict = await judged(sigstore, name)
     assert (verdict.allowed, verdict.code) == (False, 403)
     assert {finding.reason for finding in verdict.findings} == {REFUSED[name]}
-
-

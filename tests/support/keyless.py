@@ -79,9 +79,7 @@ _RELEASED = github_claims(ref="refs/tags/v1.2.3", signer_workflow=REUSABLE)
 # The released build that a policy asks for, and others that differ from it in one thing.
 BUILDS: Mapping[str, Recipe] = {
     "released": Recipe(claims=_RELEASED),
-    "of-a-fork": Recipe(
-        claims=github_claims(repository="evil/shop", ref="refs/tags/v1.2.3", signer_workflow=REUSABLE)
-    ),
+    "of-a-fork": Recipe(claims=github_claims(repository="evil/shop", ref="refs/tags/v1.2.3", signer_workflow=REUSABLE)),
     "of-a-branch": Recipe(claims=github_claims(signer_workflow=REUSABLE)),
     "by-another-workflow": Recipe(
         claims=github_claims(ref="refs/tags/v1.2.3", signer_workflow=REUSABLE.replace("acme/ci", "evil/ci"))
