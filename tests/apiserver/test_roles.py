@@ -1,4 +1,4 @@
-"""What the chart lets people do: by real RBAC, as somebody who may edit a namespace."""
+"""What the chart lets people do: by real RBAC, as somebody who may edit namespaces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-edit"
 
 @pytest.fixture
 def editor(controlplane: ControlPlane, tmp_path: Path) -> Client:
-    """Somebody with every role that is aggregated to `edit`, the shipped one among them, in one namespace."""
+    """Somebody with every role that is aggregated to `edit`, the shipped one among them."""
     client = controlplane.client()
     install_kinds(client)
     text = Helm(tmp_path).run(
@@ -47,19 +47,20 @@ def editor(controlplane: ControlPlane, tmp_path: Path) -> Client:
 
 
 def bind(client: Client, role: str) -> None:
-    name = role.replace(":", ".")
+    """In every namespace: a binding in one alone would give nothing of the cluster's kinds, whatever the role says."""
+    name = "editor." + role.replace(":", ".")
     binding: dict[str, Any] = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
         "subjects": [{"kind": "ServiceAccount", "name": PERSON, "namespace": NAMESPACE}],
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
     }
-    assert client.apply(f"{RBAC}/namespaces/{NAMESPACE}/rolebindings/{name}", binding)[0] in (200, 201)
+    assert client.apply(f"{RBAC}/clusterrolebindings/{name}", binding)[0] in (200, 201)
 
 
 @pytest.mark.case("EXC-010")
-def test_who_edits_a_namespace_writes_its_policies_and_no_exceptions(editor: Client) -> None:
+def test_who_edits_namespaces_writes_their_policies_and_no_exceptions(editor: Client) -> None:
     policies = f"{API}/namespaces/{NAMESPACE}/slsapolicies"
     own = objects.policy("own", namespace=NAMESPACE)
     wait_until(lambda: editor.create(policies, own)[0] == HTTPStatus.CREATED, timeout=20)
