@@ -119,6 +119,21 @@ async def test_what_two_places_list_is_fetched_once(scene: Scene) -> None:
     assert len(scene.reader.asked) == len(set(scene.reader.asked))
 
 
+@pytest.mark.case("REG-003")
+async def test_a_list_of_everything_that_refers_to_the_image_is_as_good_as_one_that_is_filtered(scene: Scene) -> None:
+    strangers = []
+    for kind in ("application/vnd.acme.helm.chart", "application/vnd.acme.report+json", "text/html"):
+        layer = scene.shelf.put_blob(kind.encode(), kind)
+        manifest = scene.shelf.manifest_of([layer], artifactType=kind, subject=scene.shelf.image)
+        strangers.append(scene.shelf.put_manifest(manifest) | {"artifactType": kind})
+    scene.shelf.list_referrers(*strangers, scene.shelf.put_bundle(scene.provenance()))
+    evidence = await scene.gather()
+    assert [one.kind for one in evidence.statements] == [Kind.PROVENANCE]
+    assert (evidence.refused, evidence.gaps) == ((), ())
+    asked = {f"blobs/{Digest.of(kind['artifactType'].encode())}" for kind in strangers}
+    assert asked.isdisjoint(scene.reader.asked)
+
+
 @pytest.mark.case("BIND-013")
 @pytest.mark.case("BIND-015")
 async def test_a_tag_is_resolved_once_and_its_bytes_decide(scene: Scene) -> None:
