@@ -30,6 +30,7 @@ from controller.wire.trustedroot import parse_trusted_root
 
 STALE_AFTER = timedelta(days=30)  # where a root that is refreshed does not say
 _DOCUMENTS = 64  # parsed trusted roots that are kept: one for each root of a large cluster, and its last versions
+_PEMS = 512  # parsed keys that are kept
 
 Source = Mapping[str, object]
 Keys = Mapping[str, PublicKey]
@@ -185,6 +186,12 @@ def _inline_keys(references: Iterable[Reference]) -> tuple[Keys, tuple[Problem, 
 
 def _parse(pem: str, path: str) -> PublicKey | Problem:
     try:
-        return parse_public_key(pem)
+        return _public_key(pem)
     except MalformedDocument as error:
         return Problem(path=path, message=str(error))
+
+
+@lru_cache(maxsize=_PEMS)
+def _public_key(pem: str) -> PublicKey:
+    """Parsed once, however many policies bring it. Raises MalformedDocument, and keeps nothing of what is no key."""
+    return parse_public_key(pem)

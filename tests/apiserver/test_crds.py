@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.wire.policy import KINDS
+from controller.wire.policy import KINDS, parse_objects
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.objects import Document, builder, exception, named_key, policy, root
@@ -329,3 +329,28 @@ def test_names_and_columns_are_served(client: Client) -> None:
     _, body = client.get(f"{DEFINITIONS}/clusterslsapolicies.navicert.dev")
     columns = [one["name"] for one in body["spec"]["versions"][0]["additionalPrinterColumns"]]
     assert columns == ["Mode", "Level", "Ready", "Age"]
+
+
+SHIPPED = [
+    pytest.param(one, id=f"{path.stem}-{one['kind']}-{one['metadata']['name']}")
+    for folder in (CRDS.parent / "catalogue", CRDS.parents[2] / "manifests" / "samples")
+    for path in sorted(folder.glob("*.yaml"))
+    for one in parse_objects(path.read_text(), path.name)
+]
+
+
+@pytest.mark.parametrize("source", SHIPPED)
+def test_every_sample_and_the_whole_catalogue_are_taken(client: Client, source: Document) -> None:
+    inside = KINDS[source["kind"]].namespaced
+    if inside:
+        client.create("/api/v1/namespaces", {"metadata": {"name": source["metadata"]["namespace"]}})
+    status, body = create(client, source, validation="Strict")
+    assert status == 201, body
+
+
+@pytest.mark.case("IDENT-009")
+def test_an_expression_longer_than_any_needs_is_refused(client: Client) -> None:
+    certificate = {"issuer": "https://i.example", "subjectRegExp": "a" * 10_000}
+    refused(client, policy(require={"signatures": [{"signers": [{"certificate": certificate}]}]}), "subjectRegExp")
+    condition = {"name": "a", "expression": "true || " * 600 + "true"}
+    refused(client, policy(require={"build": {"conditions": [condition]}}), "expression")

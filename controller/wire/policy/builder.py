@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from controller.wire.policy.common import URI, BuildLevel, GlobText, Signers, Text, Timestamp, Trigger
+from controller.wire.policy.common import BuildLevel, BuildType, GlobText, Signers, Text, Timestamp, Trigger
 from controller.wire.policy.nodes import Fields, Node, Rule, ordered
 
 
@@ -41,7 +41,7 @@ class BuilderSpec(Node):
         | None
     ) = None
     """The lowest version of the tag in the signer's name."""
-    build_types: Annotated[list[URI], Field(min_length=1, max_length=32)] | None = None
+    build_types: Annotated[list[BuildType], Field(min_length=1, max_length=32)] | None = None
     """Build types that this builder is believed for; absent: any."""
     runner_environments: Annotated[list[Text], Field(min_length=1, max_length=8)] | None = None
     triggers: Annotated[list[Trigger], Field(min_length=1, max_length=16)] | None = None

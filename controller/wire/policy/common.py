@@ -50,6 +50,7 @@ Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\S")]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_NAME)]
 KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAME)]
 URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")]
+BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")]  # Tekton's have no scheme
 GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
 ImageGlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_image_glob)]
 RegExpText = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS), AfterValidator(_reg_exp)]

@@ -7,6 +7,7 @@ from pydantic import Field
 from controller.wire.policy.common import (
     URI,
     BuildLevel,
+    BuildType,
     Conditions,
     Duration,
     GlobText,
@@ -119,7 +120,7 @@ class Parameters(Node):
 class Build(Node):
     """How the image was built."""
 
-    types: Annotated[list[URI], Field(min_length=1, max_length=32)] | None = None
+    types: Annotated[list[BuildType], Field(min_length=1, max_length=32)] | None = None
     """Build types that are allowed."""
     parameters: Parameters | None = None
     max_age: Duration | None = None

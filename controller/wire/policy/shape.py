@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any, get_args
 
@@ -117,16 +118,20 @@ def _walk(model: type[Node], value: object, path: str) -> Iterator[tuple[str, ty
         return
     fields = present(value)
     yield path, model, fields
-    for name, field in model.model_fields.items():
-        inner, alias = _node_type(field.annotation), field.alias or name
-        if inner is None or alias not in fields:
-            continue
-        below = fields[alias]
+    for alias, inner in _inner_nodes(model):
+        below = fields.get(alias)
         if isinstance(below, list):
             for index, item in enumerate(below[:ITEMS]):
                 yield from _walk(inner, item, join(path, alias, index))
-        else:
+        elif below is not None:
             yield from _walk(inner, below, join(path, alias))
+
+
+@cache
+def _inner_nodes(model: type[Node]) -> tuple[tuple[str, type[Node]], ...]:
+    """The fields of a node that hold nodes, by the names that objects write."""
+    found = ((field.alias or name, _node_type(field.annotation)) for name, field in model.model_fields.items())
+    return tuple((alias, inner) for alias, inner in found if inner is not None)
 
 
 def _node_type(annotation: object) -> type[Node] | None:
