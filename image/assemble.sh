@@ -1,36 +1,45 @@
 #!/bin/sh
-# Fills a folder with everything that becomes /app of the image: the locked packages, Navicert itself, their bytecode.
-# Usage: image/assemble.sh FOLDER     (PYTHON names the interpreter; it must be of the image's minor version)
+# Fills folders with everything that becomes /app of the image.
+# Usage: image/assemble.sh packages|navicert FOLDER     (PYTHON names the interpreter, of the image's minor version)
+#   packages: what uv.lock says, each file held to its hash, with its bytecode
+#   navicert: Navicert itself, with its bytecode
 #
 # The Containerfile runs this in its build stage. Whoever has no container engine runs it as it is.
 set -eu
 cd "$(dirname "$0")/.."
-app=$1
+part=$1 app=$2
 python=${PYTHON:-python3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$python" -m venv "$work/venv"
-pip="$work/venv/bin/python -m pip --quiet --disable-pip-version-check"
-locked="--require-hashes --only-binary :all: --no-deps"
-# shellcheck disable=SC2086 # words on purpose
-$pip install $locked -r tests/tools/bootstrap-requirements.txt
-
 # Only names, versions and hashes of the lock count; the index is the machine's.
+install() { "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile "$@"; }
+install_locked() {
+  file=$1
+  shift
+  install --require-hashes --only-binary :all: -r "$file" "$@"
+}
 export_lock() { "$work/venv/bin/uv" export --quiet --frozen --no-emit-project --no-header --no-annotate "$@"; }
-export_lock --no-default-groups -o "$work/runtime.txt"
-export_lock --only-group build -o "$work/build.txt"
-# shellcheck disable=SC2086
-$pip install $locked -r "$work/build.txt"
-# shellcheck disable=SC2086
-$pip install $locked --no-compile --target "$app" -r "$work/runtime.txt"
-"$work/venv/bin/python" -m hatchling build -t wheel -d "$work/dist" >/dev/null 2>&1
-$pip install --no-index --no-deps --no-compile --target "$app" "$work"/dist/*.whl
+install_locked tests/tools/bootstrap-requirements.txt
 
-# Nothing imports these: programs of other packages, and the client's asynchronous half, which is the larger one.
-rm -rf "$app/bin" "$app/kubernetes/aio"
-find "$app" -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} +
-find "$app" -name '*.pyi' -delete
+case $part in
+packages)
+  export_lock --no-default-groups -o "$work/runtime.txt"
+  install_locked "$work/runtime.txt" --target "$app"
+  # Nothing imports these: programs of other packages, and the client's asynchronous half, which is the larger one.
+  rm -rf "$app/bin" "$app/kubernetes/aio"
+  find "$app" -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} +
+  find "$app" -name '*.pyi' -delete
+  ;;
+navicert)
+  export_lock --only-group build -o "$work/build.txt"
+  install_locked "$work/build.txt"
+  "$work/venv/bin/python" -m hatchling build -t wheel -d "$work/dist" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+  install --no-index --target "$app" "$work"/dist/*.whl
+  rm -rf "$app/bin"
+  ;;
+esac
 
-# The bytecode is taken as it is: nobody writes to this root file system, and nobody looks at times of files.
+# Bytecode that is taken as it is: nobody writes to this root file system, and nobody looks at times of files.
 "$python" -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$app" -p /app "$app"

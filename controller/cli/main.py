@@ -13,6 +13,7 @@ USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
 _COMMANDS = {
     "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
     "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
+    "install-kinds": ("controller.cli.install_kinds", "The kinds of this version, into a cluster."),
     "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
     "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots."),
     "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),

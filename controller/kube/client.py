@@ -21,7 +21,7 @@ from controller.core.text import printable
 from controller.kube.connection import Connection
 from controller.kube.documents import Form, Object, parse_document
 
-__all__ = ["ApiClient", "Conflict", "Event", "EventType", "Listing", "Object", "Resource", "Verb", "VersionExpired"]
+__all__ = ["ApiClient", "Conflict", "Event", "EventType", "Listing", "Object", "Resource", "Verb", "VersionExpired", "applied"]
 
 PAGE_OBJECTS = 500
 MAX_OBJECT_BYTES = 8 * 1024 * 1024  # etcd takes 1.5 MiB; JSON escapes can swell it
@@ -84,6 +84,12 @@ class Verb(Enum):
     CREATE = ("POST", "application/json")
     REPLACE = ("PUT", "application/json")
     MERGE = ("PATCH", "application/merge-patch+json")  # RFC 7396
+    APPLY = ("PATCH", "application/apply-patch+yaml")  # server-side; the path says for whom, as `applied` does
+
+
+def applied(path: str) -> str:
+    """This path, for a server-side apply as `navicert` that takes over what somebody else set."""
+    return f"{path}?fieldManager=navicert&force=true"
 
 
 class ApiClient:

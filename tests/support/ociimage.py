@@ -58,7 +58,13 @@ class Image:
 
 
 def build_image(
-    layers: Sequence[Path], *, architecture: str, entrypoint: Sequence[str], user: str, env: Sequence[str] = ()
+    layers: Sequence[Path],
+    *,
+    architecture: str,
+    entrypoint: Sequence[str],
+    user: str,
+    env: Sequence[str] = (),
+    workdir: str = "/",
 ) -> Image:
     """One layer for each folder, each below the one before. Owners and times of files are left out."""
     contents = [_layer(folder) for folder in layers]
@@ -67,7 +73,7 @@ def build_image(
             "architecture": ARCHITECTURES[architecture],
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [_digest(content) for content in contents]},
-            "config": {"Env": [*env], "User": user, "WorkingDir": "/", "Entrypoint": [*entrypoint]},
+            "config": {"Env": [*env], "User": user, "WorkingDir": workdir, "Entrypoint": [*entrypoint]},
         }
     )
     manifest = {
