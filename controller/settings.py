@@ -53,10 +53,11 @@ class Settings:
     """Everything `navicert serve` can be told.
 
     With `policies` nothing is read from a cluster; else the API server is that of `kubeconfig`, or of the pod's own
-    cluster. With `client_ca` every client shows a certificate, with one of `client_names` in it where there are any.
-    `drain_seconds` is how long serving goes on after SIGTERM. Without `registries` every registry is reached over TLS,
-    without `credentials` anonymously; programs that the credentials name are run from `credential_programs` only. No
-    SLSAException counts that reaches further than `exception_maximum` after its creation.
+    cluster, and documents of trust roots are read in `namespace`, Navicert's own. With `client_ca` every client shows a
+    certificate, with one of `client_names` in it where there are any. `drain_seconds` is how long serving goes on after
+    SIGTERM. Without `registries` every registry is reached over TLS, without `credentials` anonymously; programs that
+    the credentials name are run from `credential_programs` only. No SLSAException counts that reaches further than
+    `exception_maximum` after its creation.
     """
 
     tls_cert: Path
@@ -66,6 +67,7 @@ class Settings:
     listen: Address
     status_listen: Address
     policies: Path | None
+    namespace: str | None
     kubeconfig: Path | None
     uncovered: Uncovered
     registries: Path | None

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from controller.cli.files import read_policies
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import PolicyStore
-from controller.kube.client import ApiClient, Object, Resource
-from controller.kube.connection import Connection, from_kubeconfig, in_cluster
+from controller.kube.client import ApiClient, Object, Resource, config_maps
+from controller.kube.connection import Connection, from_kubeconfig, in_cluster, own_namespace
 from controller.kube.reflector import Callbacks, Reflector
 from controller.settings import Settings
 from controller.telemetry import Metrics
@@ -38,7 +38,8 @@ async def know(settings: Settings, metrics: Metrics) -> AsyncIterator[Known]:
         yield _from_files(settings.policies)
         return
     connection = from_kubeconfig(settings.kubeconfig) if settings.kubeconfig else in_cluster()
-    async with _from_cluster(connection, metrics) as followed:
+    home = settings.namespace or (None if settings.kubeconfig else own_namespace())
+    async with _from_cluster(connection, metrics, home=home) as followed:
         yield followed
 
 
@@ -59,7 +60,7 @@ async def _nothing(_name: str) -> Object | None:
 
 
 @asynccontextmanager
-async def _from_cluster(connection: Connection, metrics: Metrics) -> AsyncIterator[Known]:
+async def _from_cluster(connection: Connection, metrics: Metrics, *, home: str | None) -> AsyncIterator[Known]:
     """Follows the cluster for as long as the context lasts. A reflector that breaks ends the process: see Reflector."""
     async with ApiClient(connection) as client, asyncio.TaskGroup() as group:
 
@@ -67,7 +68,7 @@ async def _from_cluster(connection: Connection, metrics: Metrics) -> AsyncIterat
             return await client.get(f"{NAMESPACES.path}/{quote(name, safe='')}")
 
         store, namespaces = PolicyStore(), Namespaces(fetch)
-        reflectors = _reflectors(client, store, namespaces)
+        reflectors = _reflectors(client, store, namespaces, home)
         for reflector in reflectors:
             metrics.watch_age(reflector.kind, reflector.age)
         tasks = [group.create_task(reflector.run()) for reflector in reflectors]
@@ -76,7 +77,9 @@ async def _from_cluster(connection: Connection, metrics: Metrics) -> AsyncIterat
             task.cancel()
 
 
-def _reflectors(client: ApiClient, store: PolicyStore, namespaces: Namespaces) -> tuple[Reflector, ...]:
+def _reflectors(
+    client: ApiClient, store: PolicyStore, namespaces: Namespaces, home: str | None
+) -> tuple[Reflector, ...]:
     policies = (
         Reflector(
             client,
@@ -90,4 +93,12 @@ def _reflectors(client: ApiClient, store: PolicyStore, namespaces: Namespaces) -
     labels = Callbacks(
         replace=namespaces.replace, apply=namespaces.apply, remove=lambda _namespace, name: namespaces.remove(name)
     )
-    return (*policies, Reflector(client, NAMESPACES, labels))
+    followed = (*policies, Reflector(client, NAMESPACES, labels))
+    if home is None:
+        return followed
+    documents = Callbacks(
+        replace=store.replace_config_maps,
+        apply=store.apply_config_map,
+        remove=lambda _namespace, name: store.remove_config_map(name),
+    )
+    return (*followed, Reflector(client, config_maps(home), documents))

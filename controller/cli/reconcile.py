@@ -11,7 +11,7 @@ import click
 
 from controller import __version__
 from controller.core.errors import MalformedDocument
-from controller.kube.connection import SERVICE_ACCOUNT, from_kubeconfig, in_cluster
+from controller.kube.connection import from_kubeconfig, in_cluster, own_namespace
 from controller.reconcile.names import Home
 from controller.reconcile.operator import OperatorSettings
 from controller.reconcile.operator import reconcile as run_operator
@@ -78,7 +78,7 @@ def reconcile(**options: Any) -> None:
     configure_logging(options["log_level"])
     logging.getLogger("kopf").setLevel(logging.ERROR)
     settings = OperatorSettings(
-        home=Home(namespace=options["namespace"] or _namespace(), name=options["name"]),
+        home=Home(namespace=options["namespace"] or own_namespace(), name=options["name"]),
         identity=f"{os.uname().nodename}_{uuid.uuid4()}",
         status_listen=options["status_listen"],
         exposure=Exposure(port=options["service_port"], exempt=_exempt(options["exempt"])),
@@ -90,13 +90,6 @@ def reconcile(**options: Any) -> None:
     connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
     _log.info("starting", extra={"version": __version__, "identity": settings.identity})
     asyncio.run(run_operator(connection, settings))
-
-
-def _namespace() -> str:
-    try:
-        return (SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise MalformedDocument("this is no pod of a cluster: say --namespace") from error
 
 
 def _exempt(names: tuple[str, ...]) -> tuple[str, ...]:

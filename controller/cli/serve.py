@@ -5,6 +5,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="With --client-ca: names, one of which the certificate must bear; default: any.",
 )
 @click.option("--policies", type=_PATH, help="Policies from this file or folder, and no cluster.")
+@click.option("--namespace", help="Navicert's own namespace, which holds refreshed trust roots; default: the pod's.")
 @click.option("--kubeconfig", type=_FILE, help="The cluster to read policies from; default: the pod's own.")
 @click.option(
     "--uncovered",
@@ -136,11 +138,14 @@ async def _serve(settings: Settings) -> None:
     certificate = ServingCertificate(
         files, now=_now, shown=metrics.show_certificate, counted=metrics.count_certificate_load
     )
+    registries = read_registries(settings.registries) if settings.registries else Registries()
+    credentials = _credentials(settings)
     admission, status = bind(settings.listen), bind(settings.status_listen)
     async with AsyncExitStack() as stack:
         known = await stack.enter_async_context(know(settings, metrics))
         metrics.watch_roots(lambda: root_expiries(known.store.current()))
-        endpoints = await _endpoints(settings, known, metrics, stack)
+        sources = _Sources(registries=registries, credentials=credentials)
+        endpoints = await _endpoints(settings, sources, known, metrics, stack)
         _log.info("starting", extra={"version": __version__})
         announcer = Announcer(known.store.current, metrics.count_broken)
         for work in (announcer.run(), certificate.run(), _settle_once(known)):
@@ -163,11 +168,20 @@ def _credentials(settings: Settings) -> Credentials:
     return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
 
 
-async def _endpoints(settings: Settings, known: Known, metrics: Metrics, stack: AsyncExitStack) -> dict[str, ASGIApp]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sources:
+    """What is configured of registries."""
+
+    registries: Registries
+    credentials: Credentials
+
+
+async def _endpoints(
+    settings: Settings, sources: _Sources, known: Known, metrics: Metrics, stack: AsyncExitStack
+) -> dict[str, ASGIApp]:
     """One for each path, over one client of registries."""
     current = known.store.current
-    registries = read_registries(settings.registries) if settings.registries else Registries()
-    credentials = _credentials(settings)
+    registries, credentials = sources.registries, sources.credentials
     executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)

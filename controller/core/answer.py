@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from controller.core.evidence import Evidence, Gap, Kind
 from controller.core.reasons import Outcome, Reason
-from controller.core.verdict import Proven, RequirementVerdict
+from controller.core.told import RequirementVerdict
+from controller.core.verdict import Proven
 
 Captures = tuple[tuple[str, ...], ...]
 """What the wildcards of each image glob that matched stand for; any of them will do (REF-017)."""

@@ -104,8 +104,9 @@ def _build_type_miss(demand: Demand, testimony: Testimony) -> Found | None:
 
 
 def _parameter_miss(demand: Demand, testimony: Testimony) -> Found | None:
-    given = testimony.provenance.external_parameters
-    missed = (parameter_miss(allowed, given) for allowed in demand.parameters)
+    if not demand.parameters:
+        return None
+    missed = (parameter_miss(allowed, testimony.provenance.external_parameters) for allowed in demand.parameters)
     return _at(Step.PARAMETERS, next((miss for miss in missed if miss is not None), None))
 
 
@@ -116,11 +117,15 @@ def _condition_miss(demand: Demand, testimony: Testimony, question: Question) ->
 
 
 def _dependency_miss(demand: Demand, testimony: Testimony, voice: Voice, question: Question) -> Found | None:
+    if not demand.dependencies:
+        return None
     missed = (dependency_miss(asked, testimony.provenance, voice.builder, question) for asked in demand.dependencies)
     return _at(Step.DEPENDENCIES, next((miss for miss in missed if miss is not None), None))
 
 
 def _source_level_miss(demand: Demand, voice: Voice, question: Question) -> Found | None:
+    if not demand.source_levels:
+        return None
     missed = (source_level_miss(asked, voice, question.source_summaries) for asked in demand.source_levels)
     return _at(Step.SOURCE_LEVEL, next((miss for miss in missed if miss is not None), None))
 
@@ -138,9 +143,4 @@ def _no_builder(demand: Demand, testimony: Testimony) -> Miss:
         names = ", ".join(voice.builder.name for voice in testimony.voices)
         asked = ", ".join(sorted(demand.builders or ())) or "none that all its parts allow"
         return Miss(reason=Reason.BuilderNotTrusted, detail=f"built by {names}, the policy allows {asked}")
-    detail = (
-        f"no TrustedBuilder speaks for {testimony.signer_words} with builder.id"
-        f" {printable(testimony.provenance.builder_id)} and build type {printable(testimony.provenance.build_type)}"
-    )
-    unspoken = f" ({testimony.unspoken})" if testimony.unspoken else ""
-    return Miss(reason=Reason.BuilderNotTrusted, detail=detail + unspoken)
+    return Miss(reason=Reason.BuilderNotTrusted, detail=testimony.unspoken)

@@ -4,7 +4,9 @@ Fulcio's oid-info.md: 1.3.6.1.4.1.57264.1.N. Extension 9 and the name are the bu
 workflow that another repository calls has that repository in 12 (SIGN-037).
 """
 
+from collections.abc import Callable
 from dataclasses import fields
+from operator import attrgetter
 
 from controller.core.evidence import VerifiedStatement
 from controller.core.provenance import SourceClaim
@@ -27,6 +29,8 @@ _NEW_SOURCE = frozenset(
         "build_trigger",
     }
 )
+_ANY_SOURCE: Callable[[Extensions], tuple[str | None, ...]] = attrgetter(*sorted(_NEW_SOURCE | _OLD_SOURCE))
+_ANY_NEW: Callable[[Extensions], tuple[str | None, ...]] = attrgetter(*sorted(_NEW))
 _SAID = tuple(field.name for field in fields(SourceClaim))
 
 
@@ -40,9 +44,9 @@ def certified_source(signer: Signer | None) -> SourceClaim | None:
     if not isinstance(signer, CertificateSigner):
         return None
     extensions = signer.extensions
-    if not _carries(extensions, _NEW_SOURCE | _OLD_SOURCE):
+    if not _carries(extensions, _ANY_SOURCE):
         return None
-    return _present(extensions) if _carries(extensions, _NEW) else _first(signer)
+    return _present(extensions) if _carries(extensions, _ANY_NEW) else _first(signer)
 
 
 def certified_runner(signer: Signer | None) -> str | None:
@@ -50,13 +54,13 @@ def certified_runner(signer: Signer | None) -> str | None:
     return signer.extensions.runner_environment if isinstance(signer, CertificateSigner) else None
 
 
-def contradiction(statement: VerifiedStatement) -> str | None:
+def contradiction(statement: VerifiedStatement, certified: SourceClaim | None) -> str | None:
     """Where the predicate says something else than the certificate, in words that are fit to print; None if nowhere.
 
-    What either of them does not say is no disagreement (SIGN-036), and the predicate only says what its build type
-    defines (SRC-016).
+    `certified` is `certified_source` of its signer. What either of them does not say is no disagreement (SIGN-036),
+    and the predicate only says what its build type defines (SRC-016).
     """
-    provenance, certified = statement.provenance, certified_source(statement.signer)
+    provenance = statement.provenance
     if provenance is None:
         return None
     pairs = [("runner environment", certified_runner(statement.signer), provenance.runner_environment)]
@@ -69,8 +73,8 @@ def contradiction(statement: VerifiedStatement) -> str | None:
     return None
 
 
-def _carries(extensions: Extensions, names: frozenset[str]) -> bool:
-    return any(getattr(extensions, name) is not None for name in names)
+def _carries(extensions: Extensions, fetch: Callable[[Extensions], tuple[str | None, ...]]) -> bool:
+    return any(text is not None for text in fetch(extensions))
 
 
 def _present(extensions: Extensions) -> SourceClaim:
@@ -100,7 +104,7 @@ def _entry_point(extensions: Extensions) -> str | None:
     if not config or not repository or not ref:
         return None
     before, behind = f"{repository}/", f"@{ref}"
-    inside = config.startswith(before) and config.endswith(behind) and len(config) > len(before) + len(behind)
+    inside = config.startswith(before) and config.endswith(behind)
     return config[len(before) : -len(behind)].removeprefix("/") or None if inside else None
 
 

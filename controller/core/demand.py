@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Self
 
 from controller.core.condition import Condition
+from controller.core.reasons import Outcome
 from controller.core.requirements import (
     AttestationRequirement,
     BuildRequirement,
@@ -17,6 +18,7 @@ from controller.core.requirements import (
     SourceLevelRequirement,
     SourceRequirement,
 )
+from controller.core.told import RequirementVerdict
 
 SOURCE_LEVEL = "sourceLevel"
 
@@ -29,8 +31,8 @@ class Demand:
     asked twice are those that both allow, which may be none. Each of `parameters` is an allow-list of its own.
 
     `parts` are those that are asked and that a summary may stand in for, `names` all that are asked, as the API calls
-    them and in its order. `expects_builder`: only a TrustedBuilder's statement will do, as for anything but a bare
-    level 1.
+    them and in its order, and `passed` what is told where all are met. `expects_builder`: only a TrustedBuilder's
+    statement will do, as for anything but a bare level 1.
     """
 
     level: int | None = None
@@ -44,6 +46,7 @@ class Demand:
     source_levels: tuple[SourceLevelRequirement, ...] = ()
     parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    passed: tuple[RequirementVerdict, ...] = field(init=False, repr=False, compare=False)
     expects_builder: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +54,8 @@ class Demand:
         names = (*(part.value for part in parts), *((SOURCE_LEVEL,) if self.source_levels else ()))
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "names", names)
+        passed = tuple(RequirementVerdict(name=name, outcome=Outcome.PASS) for name in names)
+        object.__setattr__(self, "passed", passed)
         object.__setattr__(self, "expects_builder", names != (Part.BUILD_LEVEL.value,) or self.level != 1)
 
     @classmethod

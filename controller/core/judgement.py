@@ -16,10 +16,11 @@ from controller.core.sbom import judge_sbom
 from controller.core.signatures import judge_signatures
 from controller.core.source import captures_of
 from controller.core.text import printable
-from controller.core.verdict import Proven, RequirementVerdict
+from controller.core.told import RequirementVerdict
+from controller.core.verdict import Proven
 
 ORIGIN = ""  # the parts that are judged together each have a name of their own
-_PIN_INDEX = "if this is one platform's manifest of an index that is attested, pin the index's digest"
+_PIN_INDEX = "if only an index of it is attested, pin that index"
 _ABSENT = (Reason.NoProvenance, Reason.NoSignature)
 _MAX_ALTERNATIVE_CHARACTERS = 300  # of four alternatives, in a message of 2 KiB
 

@@ -15,7 +15,8 @@ from controller.core.requirements import Part, SBOMRequirement, SummaryAcceptanc
 from controller.core.sbom import judge_bound_sbom, same_signer
 from controller.core.signer import Signer
 from controller.core.summaries import Standing, standing
-from controller.core.verdict import Proven, RequirementVerdict
+from controller.core.told import RequirementVerdict
+from controller.core.verdict import Proven
 
 _T = TypeVar("_T")
 _BY_SUMMARY = "by a verification summary"

@@ -83,10 +83,13 @@ class TrustedBuilder:
 
         Says nothing of contradictions between predicate and certificate: they disqualify the statement itself.
         """
-        return self.objection(statement) is None
+        return self.objection(statement, certified_source(statement.signer)) is None
 
-    def objection(self, statement: VerifiedStatement) -> Objection | None:
-        """The first thing that keeps this builder from speaking for a statement, in the order of Objected."""
+    def objection(self, statement: VerifiedStatement, certified: SourceClaim | None) -> Objection | None:
+        """The first thing that keeps this builder from speaking for a statement, in the order of Objected.
+
+        `certified` is what its signer's certificate says of the source, here and below.
+        """
         provenance = statement.provenance
         if provenance is None or not accepted(self.signers, statement):
             return Objection(at=Objected.SIGNER, detail="another signer")
@@ -99,15 +102,14 @@ class TrustedBuilder:
             return Objection(at=Objected.VERSION, detail=f"the signer is at no version tag from v{least} on")
         if self._revoked(statement):
             return Objection(at=Objected.REVOKED, detail="signed while it was revoked, or at a time nobody knows")
-        return self._circumstances(statement)
+        return self._circumstances(statement, certified)
 
-    def source_of(self, statement: VerifiedStatement) -> SourceClaim | None:
+    def source_of(self, statement: VerifiedStatement, certified: SourceClaim | None) -> SourceClaim | None:
         """The source by the word that counts; None when nobody's does.
 
         A certificate that carries source extensions decides, whatever `source_from` says (SIGN-035); the predicate's
         own word counts only beside keys and other certificates, where the builder lets it.
         """
-        certified = certified_source(statement.signer)
         if certified is not None or self.source_from is SourceFrom.CERTIFICATE or statement.provenance is None:
             return certified
         return statement.provenance.source
@@ -129,27 +131,27 @@ class TrustedBuilder:
             not times or any(window.contains(time) for window in self.revoked for time in times)
         )
 
-    def _circumstances(self, statement: VerifiedStatement) -> Objection | None:
+    def _circumstances(self, statement: VerifiedStatement, certified: SourceClaim | None) -> Objection | None:
         """Where it ran and what started it; what is not told is not allowed (SIGN-016, SIGN-040)."""
         if self.runner_environments:
-            runner = self._runner(statement)
+            runner = self._runner(statement, certified)
             if runner not in self.runner_environments:
                 told = f"built on a runner of {printable(runner or 'unknown', limit=60)}"
                 return Objection(at=Objected.RUNNER, detail=f"{told}, not {_either(self.runner_environments)}")
         if self.triggers:
-            source = self.source_of(statement)
+            source = self.source_of(statement, certified)
             trigger = source.trigger if source else None
             if trigger not in self.triggers:
                 told = f"started by {printable(trigger or 'nobody knows what', limit=60)}"
                 return Objection(at=Objected.TRIGGER, detail=f"{told}, not {_either(self.triggers)}")
         return None
 
-    def _runner(self, statement: VerifiedStatement) -> str | None:
-        certified = certified_runner(statement.signer)
-        mute = certified is None and certified_source(statement.signer) is None
+    def _runner(self, statement: VerifiedStatement, certified: SourceClaim | None) -> str | None:
+        runner = certified_runner(statement.signer)
+        mute = runner is None and certified is None
         if mute and self.source_from is SourceFrom.PROVENANCE and statement.provenance is not None:
             return statement.provenance.runner_environment
-        return certified
+        return runner
 
 
 def _version(signer: Signer | None) -> tuple[int, int, int] | None:

@@ -1,17 +1,16 @@
 """How far one provenance statement came, and what it proves: what findings tell of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.core.answer import Answer, Miss
 from controller.core.demand import SOURCE_LEVEL, Demand
-from controller.core.provenance import SourceClaim
 from controller.core.reasons import Outcome, Reason
 from controller.core.requirements import Part
 from controller.core.slsa import UNKNOWN_PAIR_LEVEL
 from controller.core.step import Step
 from controller.core.testimony import Testimony, Voice
-from controller.core.text import printable
-from controller.core.verdict import Proven, RequirementVerdict
+from controller.core.told import RequirementVerdict
+from controller.core.verdict import Proven
 
 _STEPS = {
     Part.BUILD_LEVEL.value: (Step.LEVEL,),
@@ -47,35 +46,22 @@ class Try:
         )
 
     def _proven(self, demand: Demand) -> Proven:
-        testimony, voice = self.testimony, self.voice
-        source = (voice.source if voice else None) or testimony.provenance.source
-        return Proven(
-            level=voice.builder.max_level if voice else self._level,
-            builders=tuple(one.builder.name for one in testimony.voices if self._named(one, demand)),
-            builder_id=printable(testimony.provenance.builder_id),
-            source=_shown(source, "repository"),
-            ref=_shown(source, "ref"),
-            commit=_shown(source, "commit"),
-            signer=testimony.signer_words,
-            signed_at=testimony.statement.signed_at,
-        )
-
-    @property
-    def _level(self) -> int:
-        return max((voice.builder.max_level for voice in self.testimony.voices), default=UNKNOWN_PAIR_LEVEL)
-
-    def _named(self, voice: Voice, demand: Demand) -> bool:
-        """All that speak for it are named, of what is satisfied only those that are allowed and reach the level."""
-        if self.voice is None or self.miss is not None:
-            return self.voice in (None, voice)
-        allowed = demand.builders is None or voice.builder.name in demand.builders
-        return allowed and voice.builder.max_level >= (demand.level or UNKNOWN_PAIR_LEVEL)
+        """All that speak for it are named where none is allowed, of what is met those that are and reach the level."""
+        voices = self.testimony.voices
+        if self.voice is None:
+            level = max((one.builder.max_level for one in voices), default=UNKNOWN_PAIR_LEVEL)
+            names = tuple(one.builder.name for one in voices)
+            return replace(self.testimony.proven, level=level, builders=names) if voices else self.testimony.proven
+        if self.miss is not None or len(voices) == 1:
+            return self.voice.proven
+        names = tuple(one.builder.name for one in voices if _fits(one, demand))
+        return replace(self.voice.proven, builders=names)
 
     def _verdicts(self, demand: Demand) -> tuple[RequirementVerdict, ...]:
         """Each asked part. What failed before any part alone was asked is told of the first."""
         miss = self.miss
         if miss is None:
-            return tuple(RequirementVerdict(name=name, outcome=Outcome.PASS) for name in demand.names)
+            return demand.passed
         failed = next((name for name in demand.names if self.step in _STEPS[name]), demand.names[0])
         return tuple(
             RequirementVerdict(name=name, outcome=miss.reason.outcome, detail=miss.detail)
@@ -85,6 +71,6 @@ class Try:
         )
 
 
-def _shown(source: SourceClaim, name: str) -> str | None:
-    text = getattr(source, name)
-    return printable(text) if text else None
+def _fits(voice: Voice, demand: Demand) -> bool:
+    allowed = demand.builders is None or voice.builder.name in demand.builders
+    return allowed and voice.builder.max_level >= (demand.level or UNKNOWN_PAIR_LEVEL)

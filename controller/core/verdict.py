@@ -6,6 +6,7 @@ from datetime import datetime
 from controller.core.image import Digest
 from controller.core.policy import Mode, PolicyName
 from controller.core.reasons import Outcome, Reason
+from controller.core.told import RequirementVerdict
 from controller.core.workload import WorkloadImage
 
 
@@ -29,19 +30,6 @@ class Proven:
     signed_at: datetime | None = None
     exception: str | None = None
     ticket: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequirementVerdict:
-    """How one requirement of a policy came out. `name` is its place in the API below `require`: `sources`,
-    `signatures[0]`, `anyOf[1].buildLevel`.
-
-    `outcome` is None where it was not looked at, because the same statement failed at something before it.
-    """
-
-    name: str
-    outcome: Outcome | None
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import lru_cache
 
 from controller.core.errors import MalformedDocument, Problem
 from controller.trust.keys import PublicKey, parse_public_key
 from controller.trust.root import Require, RootKey, SigstoreMaterial, TrustRoot, compile_sigstore, public_good
-from controller.wire.configmap import REFRESHED_AT, ConfigMap
+from controller.wire.configmap import ConfigMap
 from controller.wire.policy import (
     BrokenObject,
     ConfigMapKey,
@@ -26,9 +25,10 @@ from controller.wire.policy import (
     compile_root,
     identify,
 )
+from controller.wire.policy.tuf import TufSource
+from controller.wire.refreshed import RefreshedRoot, source_of
 from controller.wire.trustedroot import parse_trusted_root
 
-STALE_AFTER = timedelta(days=30)  # where a root that is refreshed does not say
 _DOCUMENTS = 64  # parsed trusted roots that are kept: one for each root of a large cluster, and its last versions
 _PEMS = 512  # parsed keys that are kept
 
@@ -80,7 +80,7 @@ def compile_object(source: Source) -> Compiled:
             root = compile_root(source)
             if isinstance(root, BrokenObject):
                 return root
-            pending = root.sigstore is not None and root.sigstore.config_map is not None
+            pending = root.sigstore is not None and bool(root.sigstore.config_map or root.sigstore.tuf)
             return PendingRoot(unlinked=root) if pending else complete_root(root)
         case "SLSAException":
             return compile_exception(source)
@@ -98,14 +98,11 @@ def complete_root(
     A document that is refreshed and was not yet, is missing or can't be read, breaks the root: there is no last good
     one. When a document gets too old is told by `TrustRoots.stale`.
     """
-    config_map = _config_map(root, config_maps)
-    material = None if root.sigstore is None else _material(root.sigstore, config_map)
+    tuf = root.sigstore.tuf if root.sigstore is not None else None
+    refreshed = _refreshed(root.name, tuf, config_maps) if tuf is not None else None
+    material = None if root.sigstore is None else _material(root.sigstore, config_maps, refreshed)
     keys = [_root_key(spec) for spec in root.keys]
-    refreshed = config_map.refreshed_at if config_map is not None else None
     problems = [found for found in (material, *keys) if isinstance(found, Problem)]
-    if root.stale_after is not None and config_map is not None and refreshed is None:
-        message = f"says when, but ConfigMap {config_map.name} has no {REFRESHED_AT} to count from"
-        problems.append(Problem(path="spec.staleAfter", message=message))
     if problems:
         return BrokenObject(kind="TrustRoot", name=root.name, problems=tuple(sorted(set(problems))))
     return TrustRoot(
@@ -114,22 +111,27 @@ def complete_root(
         sigstore=material if isinstance(material, SigstoreMaterial) else None,
         require=_require(root),
         time_root=root.time_root,
-        stale_at=None if refreshed is None else refreshed + (root.stale_after or STALE_AFTER),
+        stale_at=None if refreshed is None or tuf is None else refreshed.stale_at(tuf.stale_after),
     )
 
 
-def _config_map(root: UnlinkedRoot, config_maps: Mapping[str, ConfigMap]) -> ConfigMap | None:
-    key = root.sigstore.config_map if root.sigstore is not None else None
-    return None if key is None else config_maps.get(key.name)
+def _refreshed(root: str, tuf: TufSource, config_maps: Mapping[str, ConfigMap]) -> RefreshedRoot | None:
+    """What the operator fetched for this root from this very source: of another it says nothing."""
+    meant = (root, source_of(tuf))
+    found = (one.refreshed for _, one in sorted(config_maps.items()) if one.refreshed is not None)
+    return next((refreshed for refreshed in found if (refreshed.root, refreshed.source) == meant), None)
 
 
-def _material(sigstore: SigstoreSpec, config_map: ConfigMap | None) -> SigstoreMaterial | Problem:
-    text = sigstore.inline
+def _material(
+    sigstore: SigstoreSpec, config_maps: Mapping[str, ConfigMap], refreshed: RefreshedRoot | None
+) -> SigstoreMaterial | Problem:
+    text = refreshed.document if refreshed is not None else sigstore.inline
+    if sigstore.tuf is not None and refreshed is None:
+        return Problem(path=sigstore.path, message="not refreshed yet: the operator has not fetched it")
     if sigstore.config_map is not None:
-        kept = _kept(sigstore.config_map, config_map)
-        if kept is None:
-            return Problem(path=sigstore.path, message=_absence(sigstore.config_map, config_map))
-        text = kept
+        text = _kept(sigstore.config_map, config_maps)
+        if text is None:
+            return Problem(path=sigstore.path, message=_absence(sigstore.config_map, config_maps))
     if text is None:
         return public_good()
     try:
@@ -138,15 +140,13 @@ def _material(sigstore: SigstoreSpec, config_map: ConfigMap | None) -> SigstoreM
         return Problem(path=sigstore.path, message=str(error))
 
 
-def _kept(key: ConfigMapKey, config_map: ConfigMap | None) -> str | None:
-    if config_map is None or (key.refreshed and config_map.refreshed_at is None):
-        return None
-    return config_map.texts.get(key.key)
+def _kept(key: ConfigMapKey, config_maps: Mapping[str, ConfigMap]) -> str | None:
+    config_map = config_maps.get(key.name)
+    return None if config_map is None else config_map.texts.get(key.key)
 
 
-def _absence(key: ConfigMapKey, config_map: ConfigMap | None) -> str:
-    if key.refreshed:
-        return f"not refreshed yet: ConfigMap {key.name} does not hold {key.key} and when it was refreshed"
+def _absence(key: ConfigMapKey, config_maps: Mapping[str, ConfigMap]) -> str:
+    config_map = config_maps.get(key.name)
     if config_map is None:
         return f"there is no ConfigMap {key.name} in Navicert's namespace: apply it, or correct the name"
     return f"ConfigMap {key.name} has no key {key.key}: it has {', '.join(sorted(config_map.texts)) or 'none'}"

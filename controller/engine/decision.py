@@ -1,15 +1,18 @@
 """The one decision: workload and policies in, verdict out. Webhook, scan, command line and policy tests call it."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from controller.core.dependencies import wanted_dependencies
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
 from controller.core.evaluate import Selected, children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
-from controller.core.image import ImageReference
+from controller.core.image import Digest, ImageReference
+from controller.core.match import Applies
 from controller.core.policy import Mode, Policy, Uncovered
-from controller.core.question import EXCEPTION_MAXIMUM, Moment
+from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
 from controller.core.reasons import Outcome, Reason
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.workload import Workload, WorkloadImage
@@ -18,6 +21,8 @@ from controller.engine.policies import Snapshot
 
 PARALLEL_IMAGES = 32
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
+MAX_DEPENDENCIES = 32  # of one image that are looked up
+NO_DEPENDENCIES: Mapping[Digest, Evidence] = {}
 PATIENCE = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
 """Seconds that an image may hold up a review, by the strictest mode that matches it."""
 RECENT_SECONDS = 30.0  # evidence that does not satisfy, and is older, is gathered anew
@@ -76,11 +81,17 @@ class _Review:
         self._circumstances = circumstances
         self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
 
-    async def judge(self, image: WorkloadImage, selected: Selected, evidence: Evidence | None) -> ImageVerdict:
+    async def judge(
+        self,
+        image: WorkloadImage,
+        selected: Selected,
+        evidence: Evidence | None,
+        dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
+    ) -> ImageVerdict:
         """The verdict on one image; other reviews go on in between."""
         await asyncio.sleep(0)
         policies, workload = self._snapshot.policies, self._workload
-        moment = self._circumstances.moment
+        moment = replace(self._circumstances.moment, dependencies=dependencies)
         return judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
 
     async def look_up(self, image: WorkloadImage, selected: Selected) -> ImageVerdict:
@@ -92,7 +103,23 @@ class _Review:
         verdict = await self.judge(image, selected, evidence)
         again = _again(request, evidence, verdict)
         anew = await self._evidence(again) if again else evidence
-        return verdict if anew is evidence else await self.judge(image, selected, anew)
+        dependencies = await self._dependencies(request, selected, anew) if _unmet(verdict) else NO_DEPENDENCIES
+        if anew is evidence and not dependencies:
+            return verdict
+        return await self.judge(image, selected, anew, dependencies)
+
+    async def _dependencies(
+        self, request: GatherRequest, selected: Selected, evidence: Evidence
+    ) -> Mapping[Digest, Evidence]:
+        """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
+        (SUM-015). Of more than MAX_DEPENDENCIES nothing is known of the others, which meets no requirement."""
+        policies = self._snapshot.policies
+        question = Question.of(policies, self._workload, request.reference, evidence, self._circumstances.moment)
+        sound = [policy for policy, applies in selected if isinstance(policy, Policy) and applies is Applies.YES]
+        wanted = wanted_dependencies(sound, question) if question is not None else ()
+        asked = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
+        found = await asyncio.gather(*(self._evidence(one) for one in asked))
+        return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
 
     async def _evidence(self, request: GatherRequest) -> Evidence:
         """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not."""
@@ -108,11 +135,13 @@ class _Review:
         named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
         named += [builder.trust_roots for builder in policies.builders.values()]
         strictest = _strictest(self._workload, [policy.mode for policy, _ in selected])
+        roots, now = frozenset().union(*named), self._circumstances.now
         return GatherRequest(
             reference=reference,
             wanted=policies.wanted,
             kept=policies.kept,
-            roots=self._snapshot.roots.serving(frozenset().union(*named)),
+            roots=self._snapshot.roots.serving(roots),
+            stale=frozenset(self._snapshot.roots.stale(roots, now)),
             now=self._circumstances.now,
             deadline=_until(strictest, self._circumstances.deadline),
             until=self._circumstances.deadline,
@@ -124,12 +153,16 @@ def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) ->
 
     The digest is what the tag was resolved to: that counts for the whole review.
     """
-    unmet = any(finding.policy and finding.outcome in (Outcome.FAIL, Outcome.ERROR) for finding in verdict.findings)
+    unmet = _unmet(verdict)
     children = children_matter(verdict.findings, evidence)
     if evidence.digest is None or not unmet or (evidence.gaps and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
     return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)
+
+
+def _unmet(verdict: ImageVerdict) -> bool:
+    return any(finding.policy and finding.outcome in (Outcome.FAIL, Outcome.ERROR) for finding in verdict.findings)
 
 
 def _strictest(workload: Workload, modes: list[Mode]) -> Mode:

@@ -104,7 +104,7 @@ class _Look:
         )
 
     def __hash__(self) -> int:
-        return hash((self.use, id(self.facts.statement), id(self.facts.workload), self.facts.reference))
+        return hash((self.use, self.facts.statement.payload, self.facts.reference))
 
 
 def _activation(use: Use, facts: Facts, *, with_predicate: bool) -> Activation:

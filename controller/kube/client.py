@@ -11,6 +11,7 @@ from enum import Enum
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -50,6 +51,11 @@ class Resource:
 
     kind: str
     path: str
+
+
+def config_maps(namespace: str) -> Resource:
+    """The ConfigMaps of one namespace."""
+    return Resource(kind="ConfigMap", path=f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

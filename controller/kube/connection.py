@@ -105,3 +105,11 @@ def _tls(configuration: "Configuration") -> ssl.SSLContext:
     if configuration.cert_file:
         tls.load_cert_chain(configuration.cert_file, configuration.key_file)
     return tls
+
+
+def own_namespace() -> str:
+    """The namespace of the pod that this runs in; raises MalformedDocument where it is none."""
+    try:
+        return (SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise MalformedDocument("this is no pod of a cluster: say --namespace") from error

@@ -121,7 +121,9 @@ def _first(failed: ExceptionGroup[Unavailable]) -> Unavailable:
 def _parts(client: ApiClient, settings: OperatorSettings, elector: Elector, metrics: OperatorMetrics) -> _Parts:
     home, write = settings.home, elector.write
     roots = RootRefresher(client, write, home, now=_now)
-    statuses = Statuses(client, write, roots, maximum=settings.exception_maximum, now=_now)
+    statuses = Statuses(
+        client, write, roots, home=settings.home.namespace, maximum=settings.exception_maximum, now=_now
+    )
     own = OwnCertificates(client, write, home, expires=metrics.expires)
     keeper: Keeper = own if settings.own_certificates else GivenCertificates(client, home)
     events = EventWriter(write, _now)

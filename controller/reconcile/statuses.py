@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from controller.core.errors import ApiServerUnavailable, Problem
 from controller.engine.policies import PolicyStore, Snapshot
-from controller.kube.client import ApiClient, Conflict, Object, Resource, Verb
+from controller.kube.client import ApiClient, Conflict, Object, Resource, Verb, config_maps
 from controller.reconcile.keeping import Write
 from controller.reconcile.lease import NotLeading
 from controller.reconcile.roots import RootRefresher
@@ -39,12 +39,20 @@ class Statuses:
     """Keeps the statuses true. Belongs to one event loop."""
 
     def __init__(
-        self, client: ApiClient, write: Write, roots: RootRefresher, *, maximum: timedelta, now: Callable[[], datetime]
+        self,
+        client: ApiClient,
+        write: Write,
+        roots: RootRefresher,
+        *,
+        home: str,
+        maximum: timedelta,
+        now: Callable[[], datetime],
     ) -> None:
         """`maximum` is how long after its creation an exception may reach at most."""
         self._client = client
         self._write = write
         self._roots = roots
+        self._documents = config_maps(home)
         self._maximum = maximum
         self._now = now
         self._store = PolicyStore()
@@ -85,6 +93,7 @@ class Statuses:
         for name, objects in listed.items():
             self._store.replace(name, objects)
         await self._roots.follow(listed["TrustRoot"])
+        self._store.replace_config_maps((await self._client.list(self._documents)).objects)
         snapshot, now = self._store.current(), self._now()
         if snapshot is None:
             raise AssertionError("every kind was put into the store")

@@ -83,8 +83,8 @@ def render_refreshed(place: Place, root: RefreshedRoot) -> Mapping[str, Any]:
 
 def parse_refreshed(config_map: Mapping[str, Any]) -> RefreshedRoot:
     """Read such a ConfigMap; raises MalformedDocument. Does not parse the document, nor look at its age."""
-    annotations = (config_map.get("metadata") or {}).get("annotations") or {}
-    contents = config_map.get("data") or {}
+    annotations = _object(_object(config_map.get("metadata")).get("annotations"))
+    contents = _object(config_map.get("data"))
     document, refreshed = contents.get(DOCUMENT), instant(annotations.get(_REFRESHED))
     root, source = annotations.get(_NAME), annotations.get(_SOURCE)
     if not isinstance(document, str) or len(document) > TRUSTED_ROOT_CHARACTERS or refreshed is None:
@@ -93,6 +93,10 @@ def parse_refreshed(config_map: Mapping[str, Any]) -> RefreshedRoot:
         raise MalformedDocument("the ConfigMap's trusted root is not what was fetched")
     metadata = {name: contents[name] for name in METADATA if isinstance(contents.get(name), str)}
     return RefreshedRoot(root=root, source=source, document=document, refreshed=refreshed, metadata=metadata)
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _hash(document: str) -> str:

@@ -269,7 +269,8 @@ def test_labels_change_while_the_registry_is_down(cluster: Cluster) -> None:
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{body['metadata']['name']}"
     status, body = cluster.client.patch(path, {"metadata": {"labels": {"edited": "yes"}}})
     assert status == HTTPStatus.OK, body
-    status, body = cluster.create_pod(cluster.good.reference)
+    assert cluster.create_pod(cluster.good.reference)[0] == HTTPStatus.CREATED  # what is known stays known
+    status, body = cluster.create_pod(cluster.good.reference.replace("@", "-unseen@"))
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert "RegistryUnavailable" in body["message"]
 

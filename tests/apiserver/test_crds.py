@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.wire.policy import KINDS, parse_objects
+from controller.wire.policy import KINDS, identify, parse_objects
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.objects import Document, builder, exception, named_key, policy, root
@@ -328,11 +328,11 @@ def test_names_and_columns_are_served(client: Client) -> None:
         assert served[kind.name]["namespaced"] is kind.namespaced
     _, body = client.get(f"{DEFINITIONS}/clusterslsapolicies.navicert.dev")
     columns = [one["name"] for one in body["spec"]["versions"][0]["additionalPrinterColumns"]]
-    assert columns == ["Mode", "Level", "Ready", "Age"]
+    assert columns == ["Mode", "Level", "Ready", "Reason", "Age"]
 
 
 SHIPPED = [
-    pytest.param(one, id=f"{path.stem}-{one['kind']}-{one['metadata']['name']}")
+    pytest.param(one, id=f"{path.stem}-{identify(one)}")
     for folder in (CRDS.parent / "catalogue", CRDS.parents[2] / "manifests" / "samples")
     for path in sorted(folder.glob("*.yaml"))
     for one in parse_objects(path.read_text(), path.name)

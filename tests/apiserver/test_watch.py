@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from controller.core.errors import ApiServerUnavailable
-from controller.core.policy import BrokenPolicy
+from controller.core.policy import BrokenPolicy, Policy
+from controller.engine.compiling import KeyedPolicy
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import compile_object
 from controller.kube.client import ApiClient, Object, Resource, VersionExpired
@@ -186,6 +187,12 @@ def create_nested(controlplane: ControlPlane, path: str, name: str, *, levels: i
 
 
 @pytest.mark.case("SVC-002")
+def compiled_policy(source: Mapping[str, object]) -> Policy | BrokenPolicy:
+    keyed = compile_object(source)
+    assert isinstance(keyed, KeyedPolicy)
+    return keyed.unlinked.policy
+
+
 async def test_a_policy_nested_too_deep_is_broken_and_the_others_still_load(
     controlplane: ControlPlane, policies: str
 ) -> None:
@@ -199,7 +206,7 @@ async def test_a_policy_nested_too_deep_is_broken_and_the_others_still_load(
     loaded = {one["metadata"]["name"]: one for one in listing.objects if one["metadata"]["namespace"] == "deep"}
     assert loaded["good"]["spec"]["require"] == good["spec"]["require"]
     assert event.object == loaded["nested"]
-    broken = compile_object(loaded["nested"])
+    broken = compiled_policy(loaded["nested"])
     assert isinstance(broken, BrokenPolicy)
     assert (str(broken.name), broken.match.namespace) == ("SLSAPolicy/deep/nested", "deep")
-    assert not isinstance(compile_object(loaded["good"]), BrokenPolicy)
+    assert not isinstance(compiled_policy(loaded["good"]), BrokenPolicy)

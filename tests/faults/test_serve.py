@@ -139,6 +139,7 @@ def test_sigterm_serves_on_unready_then_finishes_what_is_being_answered_and_exit
     with stalled_review(tmp_path, "--drain-seconds", "1") as (webhook, judged):
         webhook.process.signal(signal.SIGTERM)
         wait_until(lambda: webhook.ask_status("/readyz")[0] == 503, timeout=5)
+        time.sleep(0.5)  # without draining, nobody would listen any more
         assert webhook.ask("GET", "/validate")[0] == 405
         assert judged()["status"]["code"] == 503
         assert webhook.process.wait(timeout=20) == 0

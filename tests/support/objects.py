@@ -174,13 +174,16 @@ FULL: tuple[Document, ...] = (
     document("SLSAPolicy", "full", {**POLICY, "match": MATCH}, namespace="default"),
     document("TrustedBuilder", "full", BUILDER),
     document("TrustRoot", "full", ROOT),
-    document("TrustRoot", "public", {"sigstore": {"publicGood": {}}, "staleAfter": "720h"}),
+    document("TrustRoot", "public", {"sigstore": {"publicGood": {}}}),
     document("TrustRoot", "inline", {"sigstore": {"trustedRoot": {"inline": "{}"}}}),
     document("TrustRoot", "map", {"sigstore": {"trustedRoot": {"configMapRef": {"name": "root", "key": "root.json"}}}}),
     document(
         "TrustRoot",
         "tuf",
-        {"sigstore": {"tuf": {"url": "https://tuf.example", "root": "{}", "target": "trusted_root.json"}}},
+        {
+            "sigstore": {"tuf": {"url": "https://tuf.example", "root": "{}", "target": "trusted_root.json"}},
+            "staleAfter": "720h",
+        },
     ),
     document("SLSAException", "full", EXCEPTION),
 )

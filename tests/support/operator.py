@@ -54,7 +54,7 @@ HOME_RULES = [
     rule("coordination.k8s.io", ["leases"], ["get", "update"], NAME),
     rule("", ["secrets"], ["create"]),
     rule("", ["secrets"], ["get", "patch"], f"{NAME}-authority", f"{NAME}-tls"),
-    rule("", ["configmaps"], ["create", "get", "patch"]),
+    rule("", ["configmaps"], ["create", "get", "list", "patch"]),
     rule("discovery.k8s.io", ["endpointslices"], ["list"]),
 ]
 

@@ -1,5 +1,6 @@
 """Settings: what is read, and what is refused."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def settings(**changes: Any) -> Settings:
         "listen": Address.parse("0.0.0.0:8443"),
         "status_listen": Address.parse("0.0.0.0:8080"),
         "policies": None,
+        "namespace": None,
+        "exception_maximum": timedelta(days=90),
         "kubeconfig": None,
         "uncovered": Uncovered.ALLOW,
         "registries": None,

@@ -6,7 +6,7 @@ The models are private: what leaves this package is compiled, or the list of eve
 from controller.wire.policy.compiling import PROBLEMS, compile_builder, compile_exception, compile_policy
 from controller.wire.policy.files import parse_documents, parse_objects
 from controller.wire.policy.kinds import API_VERSION, GROUP, KINDS, VERSION, Kind, ObjectName, identify
-from controller.wire.policy.rooting import DOCUMENT_KEY, compile_root, refreshed_config_map
+from controller.wire.policy.rooting import compile_root
 from controller.wire.policy.unlinked import (
     BrokenObject,
     BuilderReference,
@@ -27,7 +27,6 @@ from controller.wire.policy.unlinked import (
 
 __all__ = [
     "API_VERSION",
-    "DOCUMENT_KEY",
     "GROUP",
     "KINDS",
     "PROBLEMS",
@@ -56,5 +55,4 @@ __all__ = [
     "identify",
     "parse_documents",
     "parse_objects",
-    "refreshed_config_map",
 ]

@@ -140,7 +140,7 @@ def _no_private_key(fields: Fields) -> bool:
 
 
 # A rule and not a pattern: where a pattern fails, the API server's answer quotes the value.
-PUBLIC_ONLY = Rule(
+PUBLIC_ONLY: Rule = Rule(
     cel="!has(self.pem) || !self.pem.contains('PRIVATE KEY')",
     holds=_no_private_key,
     message="this is a private key: replace it by its public key, and the key pair by a new one",

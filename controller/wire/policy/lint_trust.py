@@ -57,12 +57,6 @@ def root_advice(spec: Node) -> Iterator[Problem]:
                 "without a timeRoot nothing tells when this key signed: its window is judged at the time of admission"
             )
             yield Problem(path=join("spec.keys", index), message=message)
-    sigstore = spec.sigstore
-    refreshed = sigstore is not None and sigstore.public_good is None and _refreshable(spec)
-    if spec.stale_after is not None and not refreshed:
-        yield Problem(
-            path="spec.staleAfter", message="has no effect: nothing refreshes this root, so it never goes stale"
-        )
 
 
 def exception_advice(spec: Node) -> Iterator[Problem]:
@@ -96,12 +90,3 @@ def _shared(certificate: Certificate) -> bool:
 
 def _spans_repositories(subject: str) -> bool:
     return any("*" in component for component in subject.split("/")[:_REPOSITORY_DEPTH])
-
-
-def _refreshable(spec: RootSpec) -> bool:
-    sigstore = spec.sigstore
-    if sigstore is None:
-        return False
-    return sigstore.tuf is not None or (
-        sigstore.trusted_root is not None and sigstore.trusted_root.config_map_ref is not None
-    )

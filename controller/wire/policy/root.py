@@ -75,6 +75,10 @@ class Shown(Node):
     sct: bool | None = None
 
 
+def _refreshed(sigstore: object) -> bool:
+    return not isinstance(sigstore, dict) or sigstore.get("tuf") is not None
+
+
 class RootSpec(Node):
     """Which certificate authorities, logs, timestamping authorities and keys are believed."""
 
@@ -99,5 +103,10 @@ class RootSpec(Node):
     rules: ClassVar[tuple[Rule, ...]] = (
         exactly_one("sigstore", "keys"),
         only_with("timeRoot", "keys"),
-        only_with("staleAfter", "sigstore"),
+        Rule(
+            cel="!has(self.staleAfter) || (has(self.sigstore) && has(self.sigstore.tuf))",
+            holds=lambda fields: "staleAfter" not in fields or _refreshed(fields.get("sigstore")),
+            message="staleAfter is for roots that are refreshed (sigstore.tuf): nothing tells the age of another",
+            field="staleAfter",
+        ),
     )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from controller.core.errors import Problem
-from controller.wire.policy.common import duration
 from controller.wire.policy.compiling import PROBLEMS, identify_as, sound_spec
 from controller.wire.policy.nodes import instant
 from controller.wire.policy.root import RootKey, RootSpec, Shown, Sigstore
+from controller.wire.policy.tuf import TufSource, tuf_source
 from controller.wire.policy.unlinked import (
     BrokenObject,
     ConfigMapKey,
@@ -16,13 +16,7 @@ from controller.wire.policy.unlinked import (
     UnlinkedRoot,
 )
 
-DOCUMENT_KEY = "trusted_root.json"
 Source = Mapping[str, object]
-
-
-def refreshed_config_map(root: str) -> str:
-    """The ConfigMap of Navicert's own namespace in which the refreshed document of this TrustRoot is kept."""
-    return f"navicert-trust-root-{root}"
 
 
 def compile_root(source: Source) -> UnlinkedRoot | BrokenObject:
@@ -37,22 +31,20 @@ def compile_root(source: Source) -> UnlinkedRoot | BrokenObject:
     return UnlinkedRoot(
         name=name.name,
         keys=tuple(keys),
-        sigstore=_sigstore(name.name, model.sigstore) if model.sigstore else None,
+        sigstore=_sigstore(model.sigstore, tuf_source(source)) if model.sigstore else None,
         require=_require(model.require) if model.require else RequireSpec(),
         time_root=model.time_root,
-        stale_after=duration(model.stale_after),
     )
 
 
-def _sigstore(name: str, sigstore: Sigstore) -> SigstoreSpec:
-    if sigstore.tuf is not None:
-        refreshed = ConfigMapKey(name=refreshed_config_map(name), key=DOCUMENT_KEY, refreshed=True)
-        return SigstoreSpec(path="spec.sigstore.tuf", config_map=refreshed)
+def _sigstore(sigstore: Sigstore, tuf: TufSource | None) -> SigstoreSpec:
+    if tuf is not None:
+        return SigstoreSpec(path="spec.sigstore.tuf", tuf=tuf)
     root = sigstore.trusted_root
     if root is None:
         return SigstoreSpec(path="spec.sigstore.publicGood")
     if root.config_map_ref is not None:
-        kept = ConfigMapKey(name=root.config_map_ref.name, key=root.config_map_ref.key, refreshed=False)
+        kept = ConfigMapKey(name=root.config_map_ref.name, key=root.config_map_ref.key)
         return SigstoreSpec(path="spec.sigstore.trustedRoot.configMapRef", config_map=kept)
     return SigstoreSpec(path="spec.sigstore.trustedRoot.inline", inline=root.inline)
 

@@ -2,28 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import ValidationError
 
 from controller.wire.policy.root import TRUSTED_ROOT_CHARACTERS, Tuf
+from controller.wire.policy.unlinked import DEFAULT_STALE_AFTER, TufSource
 
 __all__ = ["DEFAULT_STALE_AFTER", "TRUSTED_ROOT_CHARACTERS", "TufSource", "duration", "tuf_source"]
 
-DEFAULT_STALE_AFTER = timedelta(days=30)
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([hms])")
 _UNITS = {"h": "hours", "m": "minutes", "s": "seconds"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TufSource:
-    """A TUF repository, the root metadata it is trusted by, and the target in it that is the trusted root."""
-
-    url: str
-    root: str
-    target: str
-    stale_after: timedelta = DEFAULT_STALE_AFTER
 
 
 def tuf_source(source: Mapping[str, object]) -> TufSource | None:

@@ -15,6 +15,8 @@ from controller.core.matchers import KeyMatcher
 from controller.core.policy import BrokenPolicy, Policy, PolicyName
 from controller.core.slsa import TrustedBuilder
 
+DEFAULT_STALE_AFTER = timedelta(days=30)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyReference:
@@ -113,21 +115,32 @@ class KeySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TufSource:
+    """A TUF repository, the root metadata it is trusted by, and the target in it that is the trusted root."""
+
+    url: str
+    root: str
+    target: str
+    stale_after: timedelta = DEFAULT_STALE_AFTER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigMapKey:
-    """Where in Navicert's own namespace a document is. `refreshed`: Navicert itself keeps it up to date."""
+    """Where in Navicert's own namespace a document is that somebody keeps there."""
 
     name: str
     key: str
-    refreshed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigstoreSpec:
-    """Where a Sigstore root's document is: `inline`, not parsed yet, in a ConfigMap, or else the public-good one."""
+    """Where a Sigstore root's document is: `inline`, not parsed yet, in a ConfigMap, where the operator put what it
+    fetched from `tuf`, or else the public-good one."""
 
     path: str
     inline: str | None = None
     config_map: ConfigMapKey | None = None
+    tuf: TufSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,4 +164,3 @@ class UnlinkedRoot:
     sigstore: SigstoreSpec | None = None
     require: RequireSpec = RequireSpec()
     time_root: str | None = None
-    stale_after: timedelta | None = None

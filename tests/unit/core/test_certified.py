@@ -86,9 +86,9 @@ def test_any_field_that_both_tell_must_agree(claim: SourceClaim) -> None:
 
 def test_the_runner_that_both_tell_must_agree() -> None:
     statement = keyless(runner="self-hosted")
-    assert "runner environment self-hosted" in (contradiction(statement) or "")
+    assert "runner environment self-hosted" in (contradiction(statement, certified_source(statement.signer)) or "")
     assert finding(policy(build=EXPECTED), evidence(statement), workflow()).reason is Reason.BuilderNotTrusted
-    assert contradiction(keyless(runner="github-hosted")) is None
+    assert contradiction(keyless(runner="github-hosted"), CLAIM) is None
 
 
 @pytest.mark.case("SIGN-035")
@@ -97,6 +97,13 @@ def test_a_builder_that_lets_the_predicate_tell_the_source_does_not_let_it_contr
     elsewhere = said(source_repository_uri=EVIL, build_config_uri=None)
     assert reason(elsewhere, builder=loose) is Reason.BuilderNotTrusted
     assert reason(elsewhere, SourceClaim(), builder=loose) is Reason.SourceMismatch
+
+
+@pytest.mark.parametrize("uri", ["http://github.com/acme/shop", "ssh://git@github.com/acme/shop", "acme/shop"])
+def test_a_certified_repository_that_can_not_be_compared_agrees_with_none(uri: str) -> None:
+    odd = said(source_repository_uri=uri, build_config_uri=None)
+    assert reason(odd) is Reason.BuilderNotTrusted
+    assert reason(odd, SourceClaim()) is Reason.SourceMismatch
 
 
 @pytest.mark.case("SIGN-036")

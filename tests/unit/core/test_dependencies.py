@@ -62,6 +62,13 @@ def test_a_dependency_outside_of_the_images_that_are_allowed_proves_nothing() ->
     assert judged(asking(None, "ghcr.io/acme-base/*"), DEBIAN, known={}).reason is Reason.Satisfied
 
 
+@pytest.mark.case("SUM-027")
+def test_a_dependency_of_no_known_repository_is_none_of_any_images() -> None:
+    nowhere = dependency("pkg:oci/debian", sha256=BASE.hex)
+    assert judged(asking(1, "**"), nowhere).reason is Reason.DependencyLevelTooLow
+    assert judged(asking(1), nowhere).reason is Reason.Satisfied
+
+
 @pytest.mark.case("SUM-028")
 def test_what_a_builder_does_not_record_is_unknown_and_not_none() -> None:
     assert judged(asking(), records=False).reason is Reason.DependencyLevelTooLow
@@ -106,6 +113,8 @@ def test_a_dependency_that_is_an_index_may_be_attested_child_by_child() -> None:
     assert judged(asking(3), DEBIAN, known={BASE: index}).reason is Reason.Satisfied
     half = replace(index, children=(children[0], Evidence(digest=Digest.of(b"3"))))
     assert judged(asking(1), DEBIAN, known={BASE: half}).reason is Reason.DependencyLevelTooLow
+    unread = replace(index, children=children[:1], unread=(Digest.of(b"2"),))
+    assert judged(asking(1), DEBIAN, known={BASE: unread}).reason is Reason.DependencyLevelTooLow
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,11 @@ def test_unknown_scope_is_selected_as_unknown() -> None:
     assert [applies for _, applies in selected] == [Applies.UNKNOWN]
 
 
+def test_evidence_about_another_image_than_the_reference_names_is_a_bug_and_not_an_answer() -> None:
+    with pytest.raises(ValueError, match="its own image"):
+        verdict(policies(policy()), workload(), Evidence(digest=OTHER))
+
+
 # Nothing vacuous
 
 

@@ -75,9 +75,9 @@ def reason(found: Evidence, asked: Policy | None = None) -> Reason:
 def test_a_child_whose_index_alone_is_attested_is_refused_with_a_hint() -> None:
     found = judged(Evidence(digest=D))
     assert found.reason is Reason.NoProvenance
-    assert "pin the index's digest" in found.detail
+    assert "pin that index" in found.detail
     signed = policy(build=None, required=(signatures("release"),))
-    assert "pin the index's digest" in judged(Evidence(digest=D), signed).detail
+    assert "pin that index" in judged(Evidence(digest=D), signed).detail
 
 
 def test_the_hint_is_given_only_where_it_can_help() -> None:
@@ -196,6 +196,8 @@ def test_a_summary_about_the_index_stands_in_for_its_children_and_theirs_for_it(
     assert result(index(keyless(), children=summarised)) is Reason.Satisfied
     assert result(index(keyless(), children=(summarised[0], child(ARM)))) is Reason.LevelTooLow
     assert result(index(keyless(), children=())) is Reason.LevelTooLow
+    unread = replace(index(keyless(), children=summarised[:1]), unread=(ARM,))
+    assert result(unread) is Reason.LevelTooLow
 
 
 def test_a_source_summary_counts_wherever_it_is_attached() -> None:
@@ -227,11 +229,20 @@ def test_a_condition_sees_the_digest_of_the_image_and_the_statement_of_the_child
         (index(children=(built(AMD), child(ARM)), gaps=(DOWN,)), Reason.RegistryUnavailable),
         (index(children=(built(AMD), child(ARM, gaps=(DOWN,)))), Reason.RegistryUnavailable),
         (index(children=(child(AMD), child(ARM, gaps=(DOWN,)))), Reason.NoProvenance),
+        (index(children=(child(AMD, gaps=(DOWN,)), child(ARM))), Reason.NoProvenance),
         (index(children=(replace(built(AMD), gaps=(DOWN,)), built(ARM))), Reason.Satisfied),
         (index(keyless(), children=(child(AMD, gaps=(DOWN,)),)), Reason.Satisfied),
         (index(children=(built(AMD), built(ARM)), gaps=(DOWN,)), Reason.Satisfied),
     ],
-    ids=["the index", "the one child", "a child that makes no difference", "met", "met by the index", "met by both"],
+    ids=[
+        "the index",
+        "the one child",
+        "no difference",
+        "no difference first",
+        "met",
+        "met by the index",
+        "met by both",
+    ],
 )
 def test_a_gap_is_told_where_it_could_have_made_the_difference(found: Evidence, expected: Reason) -> None:
     assert reason(found) is expected
@@ -243,6 +254,28 @@ def test_a_failure_is_told_before_ignorance_of_something_else() -> None:
     mixed = index(children=(child(AMD, signed), child(ARM, gaps=(DOWN,))))
     assert reason(mixed, asked) is Reason.NoProvenance
     assert judged(mixed, asked).outcome is Outcome.FAIL
+
+
+def test_a_failure_is_told_before_ignorance_in_whatever_order_they_are_asked() -> None:
+    mixed = index(children=(built(AMD), child(ARM, gaps=(DOWN,))))
+    asked = policy(build=EXPECTED, required=(signatures("release"),))
+    assert reason(mixed, asked) is Reason.NoSignature
+
+
+def test_ignorance_of_one_alternative_is_ignorance() -> None:
+    mixed = index(signature("person"), children=(built(AMD), child(ARM, gaps=(DOWN,))))
+    signed, attested = Requirements(signatures=(signatures("release"),)), Requirements(build=EXPECTED)
+    for alternatives in ((signed, attested), (attested, signed)):
+        assert reason(mixed, policy(any_of=alternatives)) is Reason.RegistryUnavailable  # however close another came
+    assert reason(mixed, policy(any_of=(signed,))) is Reason.NoSignature
+
+
+def test_alternatives_stand_in_for_nothing_that_is_required_besides() -> None:
+    require, attested = Requirements(signatures=(signatures("release"),)), Requirements(build=EXPECTED)
+    asked = policy(require=require, any_of=(attested,))
+    assert reason(index(keyless()), asked) is Reason.NoSignature
+    assert reason(index(signature("release")), asked) is Reason.NoProvenance
+    assert reason(index(keyless(), signature("release")), asked) is Reason.Satisfied
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.core.evidence import Evidence, Kind, Refused
@@ -6,6 +8,7 @@ from controller.core.reasons import Reason
 from controller.core.requirements import SignatureRequirement
 from controller.core.signatures import judge_signatures
 from tests.support.facts import evidence, matcher, provenance, signature, signatures
+from tests.support.keylessfacts import WORKFLOW, certificate, named, said
 
 SHOP = Repository.parse("ghcr.io/acme/shop")
 
@@ -55,6 +58,42 @@ def test_one_key_under_two_roots_is_one_signer() -> None:
 def test_two_distinct_signers_meet_a_threshold_of_two() -> None:
     both = evidence(signature("release"), signature("security", payload="2"))
     assert reason(signatures("release", "security", threshold=2), both) is Reason.Satisfied
+
+
+@pytest.mark.case("SET-008")
+def test_one_identity_through_two_certificates_is_one_signer() -> None:
+    requirement = SignatureRequirement(
+        signers=(named(), named("https://github.com/**")), threshold=2, match_repository=False
+    )
+    runs = [replace(signature("x", payload=run), signer=said(run_invocation_uri=run)) for run in ("1", "2")]
+    assert reason(requirement, evidence(*runs)) is Reason.ThresholdNotMet
+    other = replace(signature("x", payload="3"), signer=certificate(f"{WORKFLOW}@refs/tags/v3.0.0"))
+    assert reason(requirement, evidence(*runs, other)) is Reason.Satisfied
+
+
+@pytest.mark.case("SET-009")
+def test_entries_are_met_by_signers_of_their_own_however_they_overlap() -> None:
+    """The wide entry accepts both signers, the narrow one only the first: the wide one must leave it that one."""
+    narrow, wide = named(f"{WORKFLOW}@refs/tags/v1"), named(f"{WORKFLOW}@refs/tags/*")
+    first, second = (
+        replace(signature("x", payload=tag), signer=certificate(f"{WORKFLOW}@refs/tags/{tag}")) for tag in ("v1", "v2")
+    )
+    for entries in ((narrow, wide), (wide, narrow)):
+        requirement = SignatureRequirement(signers=entries, threshold=2, match_repository=False)
+        assert reason(requirement, evidence(first, second)) is Reason.Satisfied
+        assert reason(requirement, evidence(second)) is Reason.ThresholdNotMet
+        assert reason(requirement, evidence(first)) is Reason.ThresholdNotMet
+
+
+def test_two_identities_that_meet_one_entry_only_are_one_entry() -> None:
+    requirement = SignatureRequirement(
+        signers=(named(f"{WORKFLOW}@refs/tags/*"), matcher("release")), threshold=2, match_repository=False
+    )
+    both = [
+        replace(signature("x", payload=tag), signer=certificate(f"{WORKFLOW}@refs/tags/{tag}")) for tag in ("v1", "v2")
+    ]
+    assert reason(requirement, evidence(*both)) is Reason.ThresholdNotMet
+    assert reason(requirement, evidence(*both, signature("release", payload="3"))) is Reason.Satisfied
 
 
 def test_repository_match_wants_simple_signing_that_names_this_repository() -> None:

@@ -234,6 +234,24 @@ async def test_a_look_ends_by_the_latest_time_that_anybody_asked_for(scene: Scen
     assert len(asyncio.all_tasks()) == 1
 
 
+@pytest.mark.case("CACHE-005")
+async def test_a_look_that_ran_out_of_time_is_incomplete_and_not_kept(scene: Scene) -> None:
+    """Its last waiter is still there when it ends."""
+    read = scene.registry.referrers
+
+    async def stalling(_repository: Repository, _digest: object) -> AsyncIterator[object]:
+        await asyncio.Event().wait()
+        yield None
+
+    scene.registry.referrers = stalling  # type: ignore[method-assign,assignment]
+    loop = asyncio.get_running_loop()
+    waiting = request_of(scene.roots, digest=scene.shelf.subject, seconds=5, until=loop.time() + 0.1)
+    assert reasons(await scene.gather(waiting)) == [Reason.DeadlineExceeded]
+    scene.registry.referrers = read  # type: ignore[method-assign]
+    scene.time = 1
+    assert (await scene.gathered()).statements
+
+
 async def test_leaving_ends_what_is_under_way(scene: Scene) -> None:
     scene.registry.answering.clear()
     waiting = asyncio.create_task(scene.gathered())

@@ -117,14 +117,14 @@ async def test_an_index_with_nothing_to_run_has_no_children(scene: Scene) -> Non
 @pytest.mark.case("IDX-014")
 @pytest.mark.parametrize(("count", "known"), [(32, True), (33, False)])
 async def test_more_than_32_children_are_a_gap_where_they_matter(scene: Scene, count: int, *, known: bool) -> None:
-    for _ in range(count):
-        scene.family.child(AMD64)
+    children = [scene.family.child(AMD64) for _ in range(count)]
     scene.family.push()
     assert not (await scene.gather(children=False)).gaps
     evidence = await scene.gather()
     assert len(evidence.children) == (count if known else 0)
     assert reasons(evidence) == ([] if known else [Reason.LimitExceeded])
     assert bool(evidence.unread) is not known
+    assert any(str(child) in path for path in scene.reader.asked for child in children) is known
 
 
 async def test_an_index_that_can_not_be_read_whole_does_not_tell_its_children(scene: Scene) -> None:

@@ -10,8 +10,9 @@ from controller.core.policy import BrokenPolicy, Policy
 from controller.engine.linking import Snapshot
 from controller.engine.policies import PolicyStore
 from controller.trust.root import PUBLIC_GOOD
-from controller.wire.configmap import REFRESHED_AT
 from controller.wire.policy import KINDS, UnlinkedKey
+from controller.wire.policy.unlinked import TufSource
+from controller.wire.refreshed import Place, RefreshedRoot, render_refreshed, source_of
 from tests.support import objects
 from tests.support.objects import Document, document, exception, named_key, new_pem, policy, root
 
@@ -37,9 +38,8 @@ def linked(*sources: Document, config_maps: tuple[Document, ...] = ()) -> Snapsh
     return found
 
 
-def config_map(name: str, texts: Document, *, refreshed_at: str | None = None) -> Document:
-    annotations = {} if refreshed_at is None else {REFRESHED_AT: refreshed_at}
-    return {"metadata": {"name": name, "annotations": annotations}, "data": texts}
+def config_map(name: str, texts: Document) -> Document:
+    return {"metadata": {"name": name}, "data": texts}
 
 
 def told(snapshot: Snapshot, name: str) -> dict[str, str]:
@@ -142,7 +142,18 @@ TUF_ROOT = document("TrustRoot", "private", {"sigstore": {"tuf": TUF}})
 KEPT_ROOT = document(
     "TrustRoot", "private", {"sigstore": {"trustedRoot": {"configMapRef": {"name": "root", "key": "root.json"}}}}
 )
-FRESH = config_map("navicert-trust-root-private", {"trusted_root.json": DOCUMENT}, refreshed_at="2026-06-01T00:00:00Z")
+
+
+def fetched(root: str = "private", *, at: datetime = REFRESHED, content: str = DOCUMENT, **tuf: str) -> Document:
+    found = RefreshedRoot(root=root, source=source_of(TufSource(**{**TUF, **tuf})), document=content, refreshed=at)
+    return dict(render_refreshed(Place(namespace="navicert", name=f"of-{root}", version="", uid="u"), found))
+
+
+def changed(document: Document, part: str, **values: object) -> Document:
+    return {**document, part: {**document[part], **values}}
+
+
+FRESH = fetched()
 
 
 def test_a_refreshed_root_goes_stale_thirty_days_after_its_refresh() -> None:
@@ -158,7 +169,7 @@ def test_a_root_says_itself_when_it_goes_stale() -> None:
 
 
 def test_a_refresh_alone_changes_nothing_of_what_is_verified() -> None:
-    later = {**FRESH, "metadata": {**FRESH["metadata"], "annotations": {REFRESHED_AT: "2026-06-02T00:00:00Z"}}}
+    later = fetched(at=REFRESHED + timedelta(days=1))
     before, after = (linked(TUF_ROOT, config_maps=(one,)).roots for one in (FRESH, later))
     assert before.revision == after.revision
     assert before.roots["private"].stale_at != after.roots["private"].stale_at
@@ -174,17 +185,15 @@ def test_keys_whose_times_a_stale_root_tells_are_stale_too() -> None:
     "config_maps",
     [
         (),
-        (config_map("navicert-trust-root-private", {"trusted_root.json": DOCUMENT}),),
-        (config_map("navicert-trust-root-private", {"trusted_root.json": DOCUMENT}, refreshed_at="yesterday"),),
-        (config_map("navicert-trust-root-private", {}, refreshed_at="2026-06-01T00:00:00Z"),),
-        (config_map("navicert-trust-root-private", {"trusted_root.json": "{"}, refreshed_at="2026-06-01T00:00:00Z"),),
-        (
-            config_map(
-                "navicert-trust-root-other", {"trusted_root.json": DOCUMENT}, refreshed_at="2026-06-01T00:00:00Z"
-            ),
-        ),
+        (changed(FRESH, "metadata", annotations={}),),
+        (changed(FRESH, "data", **{"trusted_root.json": DOCUMENT + " "}),),
+        (changed(FRESH, "data", **{"trusted_root.json": None}),),
+        (fetched(content="{"),),
+        (fetched("other"),),
+        (fetched(url="https://other.example"),),
+        (config_map("of-private", {"trusted_root.json": DOCUMENT}),),
     ],
-    ids=["none", "never refreshed", "unreadable time", "without the key", "unreadable", "of another root"],
+    ids=["none", "no time", "another document", "no document", "unreadable", "other root", "elsewhere", "not fetched"],
 )
 def test_a_root_that_was_not_refreshed_yet_is_broken(config_maps: tuple[Document, ...]) -> None:
     snapshot = linked(TUF_ROOT, config_maps=config_maps)
@@ -201,12 +210,10 @@ def test_a_root_kept_by_its_owner_never_goes_stale_by_itself() -> None:
     assert "it has a" in told(other, "TrustRoot/private")["spec.sigstore.trustedRoot.configMapRef"]
 
 
-def test_who_asks_for_staleness_must_say_when_it_was_refreshed() -> None:
-    asking = {**KEPT_ROOT, "spec": {**KEPT_ROOT["spec"], "staleAfter": "24h"}}
-    silent = linked(asking, config_maps=(config_map("root", {"root.json": DOCUMENT}),))
-    assert set(told(silent, "TrustRoot/private")) == {"spec.staleAfter"}
-    dated = config_map("root", {"root.json": DOCUMENT}, refreshed_at="2026-06-01T00:00:00Z")
-    assert linked(asking, config_maps=(dated,)).roots.roots["private"].stale_at == REFRESHED + timedelta(days=1)
+def test_only_a_root_that_is_refreshed_can_go_stale() -> None:
+    asking = changed(KEPT_ROOT, "spec", staleAfter="24h")
+    kept = linked(asking, config_maps=(config_map("root", {"root.json": DOCUMENT}),))
+    assert set(told(kept, "TrustRoot/private")) == {"spec.staleAfter"}
 
 
 def test_config_maps_come_and_go() -> None:
@@ -215,7 +222,7 @@ def test_config_maps_come_and_go() -> None:
     there = made.current()
     assert there is not None
     assert there.problems == {}
-    made.remove_config_map("navicert-trust-root-private")
+    made.remove_config_map("of-private")
     gone = made.current()
     assert gone is not None
     assert set(gone.problems) == {"TrustRoot/private"}

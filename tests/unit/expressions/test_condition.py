@@ -17,6 +17,7 @@ from controller.expressions import Use, compile_condition
 from tests.support import facts as made
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+WORKLOAD = made.workload(labels={"app": "web"})
 SIGNER = CertificateSigner(
     trust_root="sigstore",
     issuer="https://token.actions.githubusercontent.com",
@@ -53,7 +54,7 @@ def facts(statement: VerifiedStatement = BUILT, **changed: Any) -> Facts:
             statement=statement,
             reference=ImageReference.parse(f"ghcr.io/acme/shop:v1@{made.D}"),
             digest=made.D,
-            workload=made.workload(labels={"app": "web"}),
+            workload=WORKLOAD,
             now=NOW,
         ),
         **changed,
@@ -241,6 +242,13 @@ def test_bombs_do_not_compile_or_end_in_an_error_at_once(expression: str) -> Non
 )
 def test_what_grows_beyond_its_input_does_not_compile(kind: str) -> None:
     assert isinstance(compile_condition("bomb", BOMBS[kind], None, Use.ATTESTATION), str)
+
+
+@pytest.mark.case("POL-016")
+def test_more_steps_than_a_predicate_of_this_size_allows_are_an_error() -> None:
+    searches = " && ".join(["predicate.text.matches('a+')"] * 100)
+    assert held(searches, attestation({"text": "a" * 1000})) is Held.TRUE
+    assert held(searches, attestation({"text": "a" * 1_000_000})) is Held.ERROR
 
 
 def test_more_items_than_the_engine_counts_are_an_error() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from controller.core.errors import ApiServerUnavailable
 from controller.core.policy import BrokenPolicy
-from controller.engine.policies import compile_object
+from controller.engine.compiling import KeyedPolicy, compile_object
 from controller.kube.documents import Form, parse_document
 from tests.support import objects
 
@@ -49,7 +49,9 @@ def test_an_object_that_cannot_be_read_is_broken_and_takes_nothing_from_the_othe
     assert first == last == json.loads(GOOD)
     assert empty == {}
     assert (broken["metadata"]["uid"], broken["metadata"]["labels"]) == ("1", {"a": "b"})
-    compiled = compile_object(broken)
+    keyed = compile_object(broken)
+    assert isinstance(keyed, KeyedPolicy)
+    compiled = keyed.unlinked.policy
     assert isinstance(compiled, BrokenPolicy)
     assert str(compiled.name) == "SLSAPolicy/shop/deep"
     assert compiled.match.namespace == "shop"

@@ -25,6 +25,7 @@ from controller.wire.policy import (
     compile_policy,
     compile_root,
 )
+from controller.wire.policy.unlinked import TufSource
 from tests.support import facts, objects
 from tests.support.objects import Document, named_key, policy
 
@@ -320,13 +321,11 @@ def trust_root(**spec: object) -> UnlinkedRoot:
 
 def test_roots_that_live_elsewhere_say_where() -> None:
     tuf = {"url": "https://tuf.example", "root": "{}", "target": "trusted_root.json"}
-    refreshed = ConfigMapKey(name="navicert-trust-root-github", key="trusted_root.json", refreshed=True)
+    source = TufSource(url=tuf["url"], root="{}", target="trusted_root.json", stale_after=timedelta(days=2))
     found = trust_root(sigstore={"tuf": tuf}, staleAfter="48h")
-    assert found.sigstore == SigstoreSpec(path="spec.sigstore.tuf", config_map=refreshed)
-    assert found.stale_after == timedelta(days=2)
+    assert found.sigstore == SigstoreSpec(path="spec.sigstore.tuf", tuf=source)
     kept = trust_root(sigstore={"trustedRoot": {"configMapRef": {"name": "root", "key": "root.json"}}})
     assert kept.sigstore == SigstoreSpec(
         path="spec.sigstore.trustedRoot.configMapRef",
-        config_map=ConfigMapKey(name="root", key="root.json", refreshed=False),
+        config_map=ConfigMapKey(name="root", key="root.json"),
     )
-    assert kept.stale_after is None

@@ -128,14 +128,6 @@ def test_keys_with_a_window_and_nobody_to_tell_the_time_are_told() -> None:
     assert told(document("TrustRoot", "a", {"keys": keys, "timeRoot": "sigstore"})) == set()
 
 
-def test_staleness_without_a_refresh_is_told() -> None:
-    assert told(document("TrustRoot", "a", {"sigstore": {"publicGood": {}}, "staleAfter": "24h"})) == {
-        "spec.staleAfter"
-    }
-    tuf = {"url": "https://tuf.example", "root": "{}", "target": "trusted_root.json"}
-    assert told(document("TrustRoot", "a", {"sigstore": {"tuf": tuf}, "staleAfter": "24h"})) == set()
-
-
 def test_exceptions_for_everybody_and_everything_are_told() -> None:
     assert told(exception()) == {"spec.images[1]"}
     wide = exception(namespaces=["*"], images=["**"], ticket=None)
