@@ -12,6 +12,7 @@ import click
 from controller import __version__
 from controller.core.errors import MalformedDocument
 from controller.kube.connection import from_kubeconfig, in_cluster, own_namespace
+from controller.kube.owner import token_owner
 from controller.reconcile.names import Home
 from controller.reconcile.operator import OperatorSettings
 from controller.reconcile.operator import reconcile as run_operator
@@ -77,8 +78,10 @@ def reconcile(**options: Any) -> None:
     """Run the operator until SIGTERM. Of several, one works and the others wait for its lease."""
     configure_logging(options["log_level"])
     logging.getLogger("kopf").setLevel(logging.ERROR)
+    connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
+    owner = token_owner(connection.authorization() or "")
     settings = OperatorSettings(
-        home=Home(namespace=options["namespace"] or own_namespace(), name=options["name"]),
+        home=Home(namespace=options["namespace"] or own_namespace(), name=options["name"], owner=owner),
         identity=f"{os.uname().nodename}_{uuid.uuid4()}",
         status_listen=options["status_listen"],
         exposure=Exposure(port=options["service_port"], exempt=_exempt(options["exempt"])),
@@ -87,7 +90,6 @@ def reconcile(**options: Any) -> None:
     )
     if settings.home.namespace == NEVER_EXEMPT:
         raise MalformedDocument("Navicert needs a namespace of its own, not default: its own is exempt")
-    connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
     _log.info("starting", extra={"version": __version__, "identity": settings.identity})
     asyncio.run(run_operator(connection, settings))
 

@@ -23,6 +23,21 @@ HOME = "navicert-system"
 API = "/apis/navicert.dev/v1alpha1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 WAIT_SECONDS = 90.0
+NAMESPACED = (
+    ("coordination.k8s.io/v1", "leases"),
+    ("batch/v1", "jobs"),
+    ("policy/v1", "poddisruptionbudgets"),
+    ("networking.k8s.io/v1", "networkpolicies"),
+    ("rbac.authorization.k8s.io/v1", "roles"),
+    ("rbac.authorization.k8s.io/v1", "rolebindings"),
+    ("discovery.k8s.io/v1", "endpointslices"),
+)
+CLUSTER_WIDE = (
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    f"{ADMISSION}/validatingwebhookconfigurations",
+    f"{ADMISSION}/mutatingwebhookconfigurations",
+)
 
 Document = dict[str, Any]
 
@@ -106,6 +121,26 @@ class Cluster:
     def events(self, reason: str, namespace: str = "default") -> Iterator[str]:
         listed = self.items(f"/api/v1/namespaces/{namespace}/events?fieldSelector=reason%3D{reason}")
         return (event["message"] for event in listed)
+
+    def running(self, label: str, namespace: str = "default") -> list[str]:
+        """The names of the pods with this label that are ready."""
+        selector = label.replace("=", "%3D")
+        listed = self.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
+        return [one["metadata"]["name"] for one in listed if _ready(one)]
+
+    def left_behind(self) -> list[str]:
+        """What is called navicert, or is in its namespace, besides what every namespace has."""
+        own = [f"/api/v1/namespaces/{HOME}/{kind}" for kind in ("pods", "secrets", "configmaps", "services", "serviceaccounts")]
+        own += [f"/apis/apps/v1/namespaces/{HOME}/{kind}" for kind in ("deployments", "replicasets")]
+        own += [f"/apis/{group}/namespaces/{HOME}/{kind}" for group, kind in NAMESPACED]
+        found = [one["metadata"]["name"] for path in own for one in self.items(path)]
+        found += [
+            name
+            for path in CLUSTER_WIDE
+            for one in self.items(path)
+            if (name := one["metadata"]["name"]).startswith("navicert")
+        ]
+        return [name for name in found if name not in ("default", "kube-root-ca.crt")]
 
     def logs(self, component: str) -> str:
         """What the pods of this component say, for a test that fails."""

@@ -88,6 +88,15 @@ TOML
 
 run_control_plane() {
   local pki=$ROOT/pki
+  # Who asked for what, and whether it was allowed: nothing of what was sent.
+  cat >"$ROOT/audit.yaml" <<YAML
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  userGroups: ["system:serviceaccounts:navicert-system"]
+YAML
   run etcd "$BIN/etcd" --name=node --data-dir="$ROOT/etcd" --unsafe-no-fsync
   run apiserver "$BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 --secure-port=443 \
     --bind-address=0.0.0.0 --advertise-address="$NODE_IP" --service-cluster-ip-range="$SERVICES" \
@@ -96,6 +105,7 @@ run_control_plane() {
     --kubelet-client-certificate="$pki/admin.crt" --kubelet-client-key="$pki/admin.key" \
     --service-account-key-file="$pki/accounts.pub" --service-account-signing-key-file="$pki/accounts.key" \
     --service-account-issuer=https://kubernetes.default.svc --authorization-mode=Node,RBAC \
+    --audit-policy-file="$ROOT/audit.yaml" --audit-log-path="$ROOT/logs/audit.log" \
     --enable-admission-plugins=NodeRestriction --allow-privileged=true --enable-aggregator-routing=true
   until [ -e "$ROOT/ready" ]; do sleep 0.05; done # its starter says so
   local as="--leader-elect=false --kube-api-qps=500 --kube-api-burst=1000"

@@ -137,6 +137,7 @@ def provenance_predicate(
     repository: str = "https://github.com/acme/shop",
     ref: str = "refs/tags/v1.2.3",
     path: str = ".github/workflows/release.yml",
+    commit: str = "5f" * 20,
 ) -> Json:
     """A SLSA v1 predicate as GitHub's build type fills it in."""
     workflow = {"repository": repository, "ref": ref, "path": path}
@@ -144,7 +145,7 @@ def provenance_predicate(
         "buildDefinition": {
             "buildType": build_type,
             "externalParameters": {"workflow": workflow},
-            "resolvedDependencies": [{"uri": f"git+{repository}@{ref}", "digest": {"gitCommit": "5f" * 20}}],
+            "resolvedDependencies": [{"uri": f"git+{repository}@{ref}", "digest": {"gitCommit": commit}}],
         },
         "runDetails": {"builder": {"id": builder_id}, "metadata": {"invocationId": "run/1"}},
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 from controller.core.image import Digest
 from controller.core.window import Window
 from tests.support.foundry import BUNDLE_V03, Layer, provenance_predicate
-from tests.support.issuer import Claims, Issuer, email_claims, github_claims, kubernetes_claims
+from tests.support.issuer import COMMIT, Claims, Issuer, email_claims, github_claims, kubernetes_claims
 from tests.support.registries import Cosign, Pushed, Registry
 from tests.support.sigstore import Keys, Services, Sigstore
 
@@ -50,7 +50,7 @@ class Recipe:
         claims = self.claims or github_claims()
         workflow = claims.get("job_workflow_ref", "acme/shop/.github/workflows/release.yml@refs/heads/main")
         ref = claims.get("ref", "refs/heads/main")
-        return provenance_predicate(builder_id=f"https://github.com/{workflow}", ref=ref)
+        return provenance_predicate(builder_id=f"https://github.com/{workflow}", ref=ref, commit=COMMIT)
 
 
 # The names are the repositories of the images.

@@ -10,6 +10,7 @@ node's address and each other.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import platform
 import shutil
@@ -18,7 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.support import pki
 from tests.support.controlplane import Client, Credentials
@@ -116,6 +117,11 @@ class Node:
         (folder / "hosts.toml").write_text(
             f'server = "http://{host}"\n[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n'
         )
+
+    def asked(self) -> list[dict[str, Any]]:
+        """What ServiceAccounts of Navicert's namespace asked the API server for, as its audit log has it."""
+        lines = (self.folder / "logs" / "audit.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.endswith("}")]
 
     def stop(self) -> None:
         """Ends everything and leaves nothing: no process, mount, interface, cgroup, file."""
