@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from controller.cli.credentials import user_credentials
 from controller.cli.files import read_registries
 from controller.cli.output import Screen
 from controller.core.errors import MalformedManifest, RegistryUnavailable
@@ -19,14 +20,26 @@ from controller.wire.registries import Registries
 ABSENT = 1
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PATH = click.Path(exists=True, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_PROGRAMS = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
 @click.option("--output", type=_FOLDER, required=True, help="The folder to write: new, or empty.")
 @click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
+@click.option(
+    "--credentials",
+    type=_PATH,
+    help="Docker configuration with credentials: a file, or a folder of them; default: the user's own.",
+)
+@click.option(
+    "--credential-programs", type=_PROGRAMS, help="The folder of its docker-credential-* programs; default: PATH."
+)
 @click.argument("image")
-def capture(*, output: Path, registries: Path | None, image: str) -> int:
+def capture(
+    *, output: Path, registries: Path | None, credentials: Path | None, credential_programs: Path | None, image: str
+) -> int:
     """Freeze an image's evidence as an OCI layout, for policy tests and for judging it offline.
 
     Holds the image's manifest, those of its platforms and everything attached to them, and no layer of the image. The
@@ -34,9 +47,12 @@ def capture(*, output: Path, registries: Path | None, image: str) -> int:
     """
     reference = ImageReference.parse(image)
     known = read_registries(registries) if registries else Registries()
+    shown = user_credentials(credentials, credential_programs)
     screen = Screen.over(sys.stdout, sys.stderr)
     with screen.progress(f"capturing {reference}") as tell, new_layout(output.absolute()) as layout:
-        captured = asyncio.run(_captured(reference, known, layout, tell))
+        captured = asyncio.run(
+            _captured(RegistryClient(known, named_hosts=frozenset, credentials=shown), reference, layout, tell)
+        )
     if captured is None:
         screen.problem(f"{reference}: the registry says there is no such image")
         return ABSENT
@@ -46,10 +62,10 @@ def capture(*, output: Path, registries: Path | None, image: str) -> int:
 
 
 async def _captured(
-    reference: ImageReference, registries: Registries, layout: LayoutWriter, tell: Tell
+    registry: RegistryClient, reference: ImageReference, layout: LayoutWriter, tell: Tell
 ) -> Captured | None:
     """What a registry answers is no malformed input of the user's: nonsense is ignorance here."""
-    async with RegistryClient(registries, named_hosts=frozenset) as client:
+    async with registry as client:
         try:
             return await freeze(client, reference, layout, tell=tell)
         except MalformedManifest as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from controller.cli.output import Cell, Column, Format, Screen, Tone
+from controller.cli.output import TEXT_OR_JSON, Cell, Column, Format, Screen, Tone
 from controller.demo.folder import DemoFolder, shipped_policies
 from controller.demo.reviews import Ruling
 from controller.demo.run import TIMEOUT_SECONDS, Row, Stage, ask_all, set_stage
@@ -34,7 +34,7 @@ _EXAMPLE = "foreign"  # the situation whose review is offered for asking again
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, and say how to ask it.")
 @click.option(
     "--output",
-    type=click.Choice([form.value for form in Format]),
+    type=click.Choice(TEXT_OR_JSON),
     default="text",
     show_default=True,
     help="A table to read, or one JSON document.",

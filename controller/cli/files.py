@@ -9,6 +9,7 @@ from controller.wire.policy import identify, parse_documents, parse_objects
 from controller.wire.registries import Registries, parse_registries
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+TEST_SUFFIX = ".navicert-test.yaml"  # of policy tests, which may stand beside the policies
 NAMESPACE_VERSION = "v1"  # Namespaces, the only other kind that files may hold
 
 
@@ -57,7 +58,7 @@ def read_registries(path: Path) -> Registries:
 def _files(folder: Path) -> list[Path]:
     """A mounted ConfigMap keeps its versions in hidden folders; what is hidden is not meant."""
     found = (file for file in folder.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
-    return sorted(file for file in found if file.is_file())
+    return sorted(file for file in found if file.is_file() and not file.name.endswith(TEST_SUFFIX))
 
 
 def _objects(file: Path) -> Iterator[Mapping[str, object]]:

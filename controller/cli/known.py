@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from urllib.parse import quote
 
 from controller.cli.files import read_policies
@@ -35,7 +34,7 @@ class Known:
 async def know(settings: Settings, metrics: Metrics) -> AsyncIterator[Known]:
     """What the settings say, for as long as the context lasts. Raises MalformedDocument and ApiServerUnavailable."""
     if settings.policies is not None:
-        yield _from_files(settings.policies)
+        yield from_objects(read_policies(settings.policies))
         return
     connection = from_kubeconfig(settings.kubeconfig) if settings.kubeconfig else in_cluster()
     home = settings.namespace or (None if settings.kubeconfig else own_namespace())
@@ -43,15 +42,18 @@ async def know(settings: Settings, metrics: Metrics) -> AsyncIterator[Known]:
         yield followed
 
 
-def _from_files(path: Path) -> Known:
-    """Everything is loaded at once; of a namespace that no file describes nothing is known."""
-    objects: dict[str, list[Mapping[str, object]]] = defaultdict(list)
-    for item in read_policies(path):
-        objects[str(item.get("kind"))].append(item)
+def from_objects(objects: Iterable[Mapping[str, object]]) -> Known:
+    """These are all that there are; of a namespace that none of them describes nothing is known.
+
+    Raises MalformedPolicy for an object that is there twice.
+    """
+    by_kind: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+    for item in objects:
+        by_kind[str(item.get("kind"))].append(item)
     store, namespaces = PolicyStore(), Namespaces(_nothing)
     for kind in KINDS:
-        store.replace(kind, objects.pop(kind, []))
-    namespaces.replace(objects.pop(NAMESPACES.kind, []))
+        store.replace(kind, by_kind.pop(kind, []))
+    namespaces.replace(by_kind.pop(NAMESPACES.kind, []))
     return Known(store=store, namespaces=namespaces, ready=lambda: True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from controller.cli.files import NAMESPACE_VERSION, policy_files, read_text
-from controller.cli.output import Format, Screen
+from controller.cli.output import TEXT_OR_JSON, Format, Screen
 from controller.core.errors import MalformedDocument, MalformedPolicy, Problem
 from controller.core.text import printable
 from controller.engine.admissibility import review_object
@@ -59,7 +59,7 @@ class _Read:
 @click.command("lint")
 @click.option(
     "--output",
-    type=click.Choice([choice.value for choice in Format]),
+    type=click.Choice(TEXT_OR_JSON),
     default=Format.TEXT.value,
     show_default=True,
     help="How to answer.",

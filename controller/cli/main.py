@@ -4,6 +4,7 @@ import importlib
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from controller import __version__
 from controller.core.errors import MalformedDocument, NavicertError
@@ -11,14 +12,23 @@ from controller.core.errors import MalformedDocument, NavicertError
 USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
 
 _COMMANDS = {
-    "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
-    "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
-    "install-kinds": ("controller.cli.install_kinds", "The kinds of this version, into a cluster."),
-    "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
-    "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots."),
-    "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
-    "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
+    "In a cluster": {
+        "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
+        "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots."),
+        "install-kinds": ("controller.cli.install_kinds", "The kinds of this version, before anything that uses them."),
+    },
+    "On a laptop or in a pipeline": {
+        "verify": ("controller.cli.verify", "Whether images would be admitted, and why."),
+        "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
+        "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
+        "test": ("controller.cli.test", "Whether policies decide as their tests say, offline."),
+        "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
+        "demo": ("controller.cli.demo", "The whole product on this machine, without a cluster."),
+        "completion": ("controller.cli.completion", "What makes a shell complete commands and options."),
+    },
 }
+_BY_NAME = {name: entry for group in _COMMANDS.values() for name, entry in group.items()}
+_WIDTH = max(map(len, _BY_NAME))
 _CONTEXT = {"auto_envvar_prefix": "NAVICERT", "help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -26,20 +36,27 @@ class _Commands(click.Group):
     """Knows its commands by name and one sentence, and imports the one that is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (the base class's signature)
-        return sorted(_COMMANDS)
+        return list(_BY_NAME)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _BY_NAME:
             return None
-        module, _ = _COMMANDS[cmd_name]
+        module, _ = _BY_NAME[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         # The variable of --tls-cert is NAVICERT_TLS_CERT for every command, without the command's name in it.
         command.context_settings = {**_CONTEXT, **command.context_settings}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, sentence) for name, (_, sentence) in sorted(_COMMANDS.items())])
+        for title, group in _COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(_WIDTH), sentence) for name, (_, sentence) in group.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes names without importing a single command, as somebody waits for it."""
+        named = ((name, sentence) for name, (_, sentence) in _BY_NAME.items() if name.startswith(incomplete))
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=sentence) for name, sentence in named), *options]
 
 
 @click.group(cls=_Commands, context_settings=_CONTEXT)

@@ -16,9 +16,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from yaml import safe_dump
 
 MIN_FOLDED = 18  # characters that a column of sentences needs to be read with ease
 _PADDING = 2
+_YAML_WIDTH = 4096  # a text stays in one line
 
 
 class Format(Enum):
@@ -26,6 +28,10 @@ class Format(Enum):
 
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
+
+
+TEXT_OR_JSON = (Format.TEXT.value, Format.JSON.value)
 
 
 class Tone(Enum):
@@ -65,17 +71,30 @@ class Screen:
         """A screen over two streams; each is a terminal or not on its own, whatever the environment forces."""
         return cls(out=_console(out), err=_console(err))
 
-    def line(self, text: str = "") -> None:
+    def line(self, text: str = "", tone: Tone = Tone.PLAIN) -> None:
         """A line of text, as it is."""
-        _print(self.out, Text(text))
+        _print(self.out, Text(text, style=tone.value))
+
+    def mark(self, sign: str, word: str) -> str:
+        """The sign, on a terminal whose encoding has it; the word everywhere else."""
+        if not self.out.is_terminal:
+            return word
+        try:
+            sign.encode(self.out.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return word
+        return sign
 
     def problem(self, text: str) -> None:
         """What went wrong, on the error stream."""
         _print(self.err, Text(text, style=Tone.BAD.value))
 
-    def document(self, value: Any) -> None:
-        """A JSON document, the same bytes on a terminal and in a pipe."""
-        _print(self.out, Text(json.dumps(value, indent=2, ensure_ascii=True)))
+    def document(self, value: Any, form: Format = Format.JSON) -> None:
+        """A JSON document, or the same as YAML: the same bytes on a terminal and in a pipe."""
+        if form is Format.YAML:
+            _print(self.out, Text(safe_dump(value, sort_keys=False, width=_YAML_WIDTH).rstrip("\n")))
+        else:
+            _print(self.out, Text(json.dumps(value, indent=2, ensure_ascii=True)))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
         """A table; every row has a cell for each column."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from controller.cli.output import Format, Screen
+from controller.cli.output import TEXT_OR_JSON, Format, Screen
 from controller.core.errors import MalformedDocument, MalformedReference, NotVerified
 from controller.core.image import Digest
 from controller.core.signer import CertificateSigner, KeySigner
@@ -31,7 +31,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--trusted-root", type=_FILE, help="A Sigstore trusted_root.json; default: the public-good instance's.")
 @click.option(
     "--output",
-    type=click.Choice([choice.value for choice in Format]),
+    type=click.Choice(TEXT_OR_JSON),
     default=Format.TEXT.value,
     show_default=True,
     help="How to answer.",

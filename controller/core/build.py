@@ -5,6 +5,8 @@ the one that met most of the steps in their order.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from controller.core.answer import Answer, Captures, Miss, nothing_verified
 from controller.core.conditions import age_miss, condition_miss
@@ -25,8 +27,14 @@ from controller.core.tried import Try
 
 def tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Iterator[Try]:
     """Every statement of this evidence, by the word of every builder that speaks for it, in their order."""
-    for testimony in question.heard(evidence):
-        yield from _tries(demand, testimony, question, captures)
+    first = question.recall.once(
+        evidence, demand, captures, partial(_first_tries, demand, evidence, question, captures)
+    )
+    if not demand.varies:
+        yield from first
+        return
+    for one in first:
+        yield one if one.miss is not None or one.voice is None else _further(one, one.voice, question)
 
 
 def judge_provenance(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Answer:
@@ -41,46 +49,55 @@ def judge_provenance(demand: Demand, evidence: Evidence, question: Question, cap
     if closest is None:
         detail = "no provenance about this digest was found"
         return nothing_verified(evidence, Kind.PROVENANCE, Reason.NoProvenance, detail)
-    return closest.answer(demand)
+    return closest.answer
 
 
-def _tries(demand: Demand, testimony: Testimony, question: Question, captures: Captures) -> Iterator[Try]:
+def _first_tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> tuple[Try, ...]:
+    """How far the statements come by what never changes: they, their builders and the demand."""
+    return tuple(one for testimony in question.heard(evidence) for one in _tries(demand, testimony, captures))
+
+
+def _tries(demand: Demand, testimony: Testimony, captures: Captures) -> Iterator[Try]:
     if testimony.contradiction is not None:
         miss = Miss(reason=Reason.BuilderNotTrusted, detail=testimony.contradiction)
-        yield Try(testimony=testimony, step=Step.BUILDER, miss=miss)
+        yield Try(demand=demand, testimony=testimony, step=Step.BUILDER, miss=miss)
         return
     if testimony.statement.signer is None and demand.expects_builder:
-        yield Try(testimony=testimony, step=Step.VERIFIED, miss=_unauthenticated(demand))
+        yield Try(demand=demand, testimony=testimony, step=Step.VERIFIED, miss=_unauthenticated(demand))
         return
     if not testimony.voices and not demand.expects_builder:
         note = "" if testimony.statement.signer else "unauthenticated: nobody signed this provenance"
-        yield Try(testimony=testimony, step=Step.MET, note=note)
+        yield Try(demand=demand, testimony=testimony, step=Step.MET, note=note)
         return
     allowed = [one for one in testimony.voices if demand.builders is None or one.builder.name in demand.builders]
     if not allowed:
-        yield Try(testimony=testimony, step=Step.BUILDER, miss=_no_builder(demand, testimony))
+        yield Try(demand=demand, testimony=testimony, step=Step.BUILDER, miss=_no_builder(demand, testimony))
     for voice in allowed:
-        found = _first_miss(demand, testimony, voice, question, captures)
-        if found is None:
-            yield Try(testimony=testimony, step=Step.MET, voice=voice)
-        else:
-            yield Try(testimony=testimony, step=found[0], miss=found[1], voice=voice)
+        found = _first_miss(demand, testimony, voice, captures)
+        step, miss = found if found is not None else (Step.MET, None)
+        yield Try(demand=demand, testimony=testimony, step=step, miss=miss, voice=voice)
 
 
-def _first_miss(
-    demand: Demand, testimony: Testimony, voice: Voice, question: Question, captures: Captures
-) -> Found | None:
+def _first_miss(demand: Demand, testimony: Testimony, voice: Voice, captures: Captures) -> Found | None:
     """The steps in their order; a later one is only asked when all before it are met."""
     return (
         _level_miss(demand, voice)
         or _build_type_miss(demand, testimony)
         or source_miss(demand.sources, voice, captures)
         or _parameter_miss(demand, testimony)
-        or _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.moment.now))
+    )
+
+
+def _further(one: Try, voice: Voice, question: Question) -> Try:
+    """The try with the steps that the time, the workload and other images decide, too."""
+    demand, testimony = one.demand, one.testimony
+    found = (
+        _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.moment.now))
         or _condition_miss(demand, testimony, question)
         or _dependency_miss(demand, testimony, voice, question)
         or _source_level_miss(demand, voice, question)
     )
+    return one if found is None else replace(one, step=found[0], miss=found[1])
 
 
 def _at(step: Step, miss: Miss | None) -> Found | None:

@@ -13,12 +13,13 @@ def condition_miss(conditions: Iterable[Condition], facts: Facts) -> Miss | None
     """The first condition that is not true of these facts. What can't be evaluated is never true (POL-015)."""
     for condition in conditions:
         held, why = condition.test(facts)
+        if held is Held.TRUE:
+            continue
         name = printable(condition.name, limit=63)
         if held is Held.ERROR:
             return Miss(reason=Reason.ConditionError, detail=f"condition {name}: {printable(why)}")
-        if held is not Held.TRUE:
-            message = condition.message or condition.expression
-            return Miss(reason=Reason.ConditionFalse, detail=f"condition {name}: {printable(message)}")
+        message = condition.message or condition.expression
+        return Miss(reason=Reason.ConditionFalse, detail=f"condition {name}: {printable(message)}")
     return None
 
 

@@ -32,7 +32,8 @@ class Demand:
 
     `parts` are those that are asked and that a summary may stand in for, `names` all that are asked, as the API calls
     them and in its order, and `passed` what is told where all are met. `expects_builder`: only a TrustedBuilder's
-    statement will do, as for anything but a bare level 1.
+    statement will do, as for anything but a bare level 1. `varies`: something is asked that statement and builder alone
+    do not decide.
     """
 
     level: int | None = None
@@ -48,6 +49,7 @@ class Demand:
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     passed: tuple[RequirementVerdict, ...] = field(init=False, repr=False, compare=False)
     expects_builder: bool = field(init=False, repr=False, compare=False)
+    varies: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = tuple(part for part, asked in self._asked() if asked)
@@ -56,6 +58,8 @@ class Demand:
         object.__setattr__(self, "names", names)
         passed = tuple(RequirementVerdict(name=name, outcome=Outcome.PASS) for name in names)
         object.__setattr__(self, "passed", passed)
+        varies = self.max_age is not None or bool(self.conditions or self.dependencies or self.source_levels)
+        object.__setattr__(self, "varies", varies)
         object.__setattr__(self, "expects_builder", names != (Part.BUILD_LEVEL.value,) or self.level != 1)
 
     @classmethod

@@ -38,8 +38,10 @@ Selected = tuple[tuple[Policy | BrokenPolicy, Applies], ...]
 
 def select(policies: PolicySet, workload: Workload, image: WorkloadImage) -> Selected:
     """The policies that are about this image of this workload, or may be, in order of name. All of them apply."""
-    applying = ((policy, policy.match.applies(workload, image)) for policy in policies.policies)
-    return tuple((policy, applies) for policy, applies in applying if applies is not Applies.NO)
+    repository = image.reference.repository if image.reference else None
+    about = policies.scopes.about(workload.namespace, repository)
+    applying = [(policy, policy.match.selects(workload)) for policy in about]
+    return tuple(one for one in applying if one[1] is not Applies.NO)
 
 
 def covers(selected: Selected, image: WorkloadImage) -> bool:

@@ -113,7 +113,7 @@ _REASONS: dict[type[NavicertError], Reason] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Evidence:
     """Everything known about one image: statements, refusals and gaps, each sorted, so that order never matters.
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from controller.core.answer import Answer, Captures
 from controller.core.attestations import judge_attestation
 from controller.core.demand import Alternative
+from controller.core.evidence import Evidence
 from controller.core.origin import Origin
 from controller.core.platforms import by_platforms
 from controller.core.policy import Policy
@@ -31,7 +33,8 @@ def judge_requirements(policy: Policy, question: Question) -> Answer:
     A failure is told before ignorance: where the facts already don't satisfy, nothing that is unknown can. Of `anyOf`
     the alternative that came closest gives the reason.
     """
-    captures = captures_of(policy.match.images, question.reference.repository)
+    globs, repository = policy.match.images, question.reference.repository
+    captures = question.recall.once(question.evidence, globs, repository, partial(captures_of, globs, repository))
     base = _judge(policy.base, policy, question, captures) if policy.base else Answer(reason=Reason.Satisfied)
     if not base.satisfied or not policy.alternatives:
         return _hinted(base, question)
@@ -45,13 +48,13 @@ def judge_requirements(policy: Policy, question: Question) -> Answer:
 def _judge(alternative: Alternative, policy: Policy, question: Question, captures: Captures) -> Answer:
     """All of its requirements, in the API's order."""
     answers = [_named(alternative, name, answer) for name, answer in _answers(alternative, policy, question, captures)]
-    missed = [answer for answer in answers if not answer.satisfied]
-    told = tuple(one for answer in answers for one in answer.requirements)
+    if len(answers) == 1:
+        return answers[0]
+    missed = [answer for answer in answers if answer.reason is not Reason.Satisfied]
+    told = tuple([one for answer in answers for one in answer.requirements])
     if missed:
         first = next((answer for answer in missed if not answer.unknown), missed[0])
         return replace(first, requirements=told)
-    if len(answers) == 1:
-        return answers[0]
     signers = dict.fromkeys(answer.proven.signer for answer in answers if answer.proven.signer)
     proven = replace(answers[0].proven, signer="; ".join(signers) or None) if answers else Proven()
     detail = "; ".join(answer.detail for answer in answers if answer.detail)
@@ -78,11 +81,19 @@ def _answers(
 
 def _signature(requirement: SignatureRequirement, question: Question) -> Answer:
     repository = question.reference.repository
-    return by_platforms(lambda evidence: judge_signatures(requirement, evidence, repository), question.evidence)
+
+    def judge(evidence: Evidence) -> Answer:
+        made = partial(judge_signatures, requirement, evidence, repository)
+        return question.recall.once(evidence, requirement, repository, made)
+
+    return by_platforms(judge, question.evidence)
 
 
 def _sbom(requirement: SBOMRequirement, question: Question) -> Answer:
-    return by_platforms(lambda evidence: judge_sbom(requirement, evidence), question.evidence)
+    def judge(evidence: Evidence) -> Answer:
+        return question.recall.once(evidence, requirement, None, partial(judge_sbom, requirement, evidence))
+
+    return by_platforms(judge, question.evidence)
 
 
 def _attestation(requirement: AttestationRequirement, question: Question) -> Answer:

@@ -34,7 +34,15 @@ class Match:
     def applies(self, workload: Workload, image: WorkloadImage) -> Applies:
         """Whether the policy is about this image of this workload. A malformed reference could be any image."""
         repository = image.reference.repository if image.reference else None
-        if not (self._names(workload) and self._labels(workload) and self._image(repository)):
+        return self.selects(workload) if self.names(workload.namespace, repository) else Applies.NO
+
+    def names(self, namespace: str, repository: Repository | None) -> bool:
+        """The part that labels have no say in; no repository could be any."""
+        return self._namespace(namespace) and self._image(repository)
+
+    def selects(self, workload: Workload) -> Applies:
+        """The part that labels decide."""
+        if self.pod_selector is not None and not self.pod_selector.matches(workload.labels):
             return Applies.NO
         if self.namespace_selector is None:
             return Applies.YES
@@ -42,13 +50,10 @@ class Match:
             return Applies.UNKNOWN
         return Applies.YES if self.namespace_selector.matches(workload.namespace_labels) else Applies.NO
 
-    def _names(self, workload: Workload) -> bool:
-        if self.namespace is not None and workload.namespace != self.namespace:
+    def _namespace(self, namespace: str) -> bool:
+        if self.namespace is not None and namespace != self.namespace:
             return False
-        return not self.namespaces or any(glob.matches(workload.namespace) for glob in self.namespaces)
-
-    def _labels(self, workload: Workload) -> bool:
-        return self.pod_selector is None or self.pod_selector.matches(workload.labels)
+        return not self.namespaces or any(glob.matches(namespace) for glob in self.namespaces)
 
     def _image(self, repository: Repository | None) -> bool:
         if repository is None:

@@ -58,6 +58,8 @@ class Glob:
 
     def captures(self, text: str) -> tuple[str, ...] | None:
         """What each wildcard matched, from the left each as short as the rest allows; None when it does not fit."""
+        if len(self.tokens) == 1 and not self.text.startswith("*"):
+            return () if text == self.text else None
         return _captures(self.tokens, text) if self._ends_fit(text) else None
 
     def _ends_fit(self, text: str) -> bool:

@@ -53,7 +53,7 @@ class Policy:
     """A sound policy. It asks for something: an empty one can't be constructed.
 
     Besides `require`, one of `any_of` must hold where there are any. `base` and `alternatives` are the same, in the
-    form in which they are judged.
+    form in which they are judged. `trust_roots` are those that the policy's own signer entries name.
     """
 
     name: PolicyName
@@ -67,6 +67,7 @@ class Policy:
     base: Alternative | None = field(init=False, repr=False, compare=False)
     alternatives: tuple[Alternative, ...] = field(init=False, repr=False, compare=False)
     wanted: frozenset[str] = field(init=False, repr=False, compare=False)
+    trust_roots: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         asks = self.require is not None or bool(self.any_of) or bool(self.deny) or self.tags is Tags.DENY
@@ -80,10 +81,9 @@ class Policy:
             tuple(Alternative.of(f"anyOf[{n}].", one, besides=self.require) for n, one in enumerate(self.any_of)),
         )
         object.__setattr__(self, "wanted", self._wanted())
+        object.__setattr__(self, "trust_roots", self._trust_roots())
 
-    @property
-    def trust_roots(self) -> frozenset[str]:
-        """The trust roots that this policy's own signer entries name."""
+    def _trust_roots(self) -> frozenset[str]:
         entries = (signer for part in self._parts for signer in part.signers)
         summaries = (signer for entry in self.accept_summaries for signer in entry.signers)
         return frozenset(signer.trust_root for signer in (*entries, *summaries))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from controller.core.exception import PolicyException
 from controller.core.policy import BrokenPolicy, Policy
+from controller.core.recall import Recall, Scopes
 from controller.core.slsa import TrustedBuilder
 
 
@@ -14,7 +15,8 @@ class PolicySet:
 
     Policies and exceptions stand in order of name; `ranked_builders` with the highest level first, then by name.
     `wanted` are the predicate types that any policy asks for, of SBOMs the base types, and `kept` those of which some
-    condition looks into the predicate: its bytes are kept for them.
+    condition looks into the predicate: its bytes are kept for them. `builder_roots` are the trust roots that builders
+    name. `scopes` and `recall` spare work, and make no difference to what is found.
     """
 
     policies: tuple[Policy | BrokenPolicy, ...] = ()
@@ -23,6 +25,9 @@ class PolicySet:
     ranked_builders: tuple[TrustedBuilder, ...] = field(init=False)
     wanted: frozenset[str] = field(init=False)
     kept: frozenset[str] = field(init=False)
+    builder_roots: frozenset[str] = field(init=False)
+    scopes: Scopes = field(init=False, repr=False, compare=False)
+    recall: Recall = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "policies", tuple(sorted(self.policies, key=lambda policy: policy.name)))
@@ -31,3 +36,6 @@ class PolicySet:
         object.__setattr__(self, "ranked_builders", tuple(ranked))
         object.__setattr__(self, "wanted", frozenset().union(*(policy.wanted for policy in self.policies)))
         object.__setattr__(self, "kept", frozenset().union(*(policy.kept for policy in self.policies)))
+        object.__setattr__(self, "builder_roots", frozenset().union(*(one.trust_roots for one in ranked)))
+        object.__setattr__(self, "scopes", Scopes(self.policies))
+        object.__setattr__(self, "recall", Recall())

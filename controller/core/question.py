@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from controller.core.condition import Facts
 from controller.core.evidence import Evidence, Kind, VerifiedStatement
 from controller.core.image import Digest, ImageReference
 from controller.core.policy import Uncovered
 from controller.core.policyset import PolicySet
+from controller.core.recall import Recall
 from controller.core.slsa import TrustedBuilder
 from controller.core.testimony import Testimony, testimonies
 from controller.core.workload import Workload
@@ -44,6 +46,7 @@ class Question:
     evidence: Evidence
     digest: Digest
     builders: tuple[TrustedBuilder, ...]
+    recall: Recall
     testimonies: Mapping[Digest, tuple[Testimony, ...]]
     source_summaries: tuple[VerifiedStatement, ...]
 
@@ -68,7 +71,12 @@ class Question:
             evidence=evidence,
             digest=evidence.digest,
             builders=builders,
-            testimonies={one.digest: testimonies(one, builders) for one in everything if one.digest is not None},
+            recall=policies.recall,
+            testimonies={
+                one.digest: policies.recall.once(one, builders, None, partial(testimonies, one, builders))
+                for one in everything
+                if one.digest is not None
+            },
             source_summaries=tuple(
                 statement for one in everything for statement in one.statements if statement.kind is Kind.SOURCE_SUMMARY
             ),

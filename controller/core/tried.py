@@ -1,6 +1,6 @@
 """How far one provenance statement came, and what it proves: what findings tell of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from controller.core.answer import Answer, Miss
 from controller.core.demand import SOURCE_LEVEL, Demand
@@ -26,17 +26,28 @@ _STEPS = {
 class Try:
     """How far one statement came by one builder's word; `miss` is None when everything is met.
 
-    `voice` is None where no builder spoke for it, or none that the policy allows. `note` is fit to print.
+    `voice` is None where no builder spoke for it, or none that the policy allows. `note` is fit to print. `met` is the
+    answer where nothing is missed.
     """
 
+    demand: Demand
     testimony: Testimony
     step: Step
     miss: Miss | None = None
     voice: Voice | None = None
     note: str = ""
+    met: Answer | None = field(init=False, repr=False, compare=False)
 
-    def answer(self, demand: Demand) -> Answer:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "met", self._answer() if self.miss is None else None)
+
+    @property
+    def answer(self) -> Answer:
         """This try as the answer to what was asked."""
+        return self._answer() if self.met is None else self.met
+
+    def _answer(self) -> Answer:
+        demand = self.demand
         return Answer(
             reason=self.miss.reason if self.miss else Reason.Satisfied,
             detail=self.miss.detail if self.miss else self.note,

@@ -11,7 +11,7 @@ from controller.core.image import Repository
 from controller.engine.cache import DEFAULT_BYTES, INCOMPLETE_SECONDS, Clock, Counts, EvidenceCache, Key, key_of
 from controller.engine.evidence import Gatherer, gather
 from controller.engine.gathering import GatherRequest
-from controller.engine.look import Found, Look
+from controller.engine.look import Found
 from controller.engine.question import Image, Question
 from controller.engine.sharing import Flight, bounded
 
@@ -85,15 +85,14 @@ class CachingGatherer:
         if known is not None:
             self.counts.hits += 1
             return known
-        until = request.deadline if request.until is None else request.until
         flight = self._flights.get(key)
         if flight is None:
             self.counts.misses += 1
-            flight = self._flights[key] = Flight(Look(self._gatherer.means, question), until=until)
+            flight = self._flights[key] = Flight(self._gatherer.means, question, until=request.latest)
             flight.task.add_done_callback(lambda task: self._landed(key, task))
         else:
             self.counts.shared += 1
-            flight.extend(until)
+            flight.extend(request.latest)
         return await flight.found_by(request.deadline)
 
     def _landed(self, key: Key, task: asyncio.Task[Found]) -> None:

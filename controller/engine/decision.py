@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from controller.core.dependencies import wanted_dependencies
@@ -23,19 +23,25 @@ PARALLEL_IMAGES = 32
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 MAX_DEPENDENCIES = 32  # of one image that are looked up
 NO_DEPENDENCIES: Mapping[Digest, Evidence] = {}
-PATIENCE = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
+PATIENCE: Mapping[Mode, float] = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
 """Seconds that an image may hold up a review, by the strictest mode that matches it."""
+UNHURRIED: Mapping[Mode, float] = {mode: float("inf") for mode in Mode}
+"""Where nobody's pod waits for the answer."""
 RECENT_SECONDS = 30.0  # evidence that does not satisfy, and is older, is gathered anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings."""
+    """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings.
+
+    `patience` is how long, in seconds, an image may hold up the answer, by the strictest mode that matches it.
+    """
 
     now: datetime
     deadline: float
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
+    patience: Mapping[Mode, float] = field(default_factory=lambda: PATIENCE)
 
     @property
     def moment(self) -> Moment:
@@ -122,13 +128,25 @@ class _Review:
         return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
 
     async def _evidence(self, request: GatherRequest) -> Evidence:
-        """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not."""
+        """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not.
+
+        The grace counts from when the loop notices that the deadline has passed: however late a busy one is, what had
+        been found by then still arrives.
+        """
+        gathering = asyncio.create_task(self._in_turn(request))
         try:
-            async with asyncio.timeout_at(request.deadline + _GRACE), self._slots:
-                return await self._gather(request)
-        except TimeoutError:
-            host = request.reference.repository.host
-            return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
+            await asyncio.wait({gathering}, timeout=request.deadline - asyncio.get_running_loop().time())
+            await asyncio.wait({gathering}, timeout=_GRACE)
+        finally:
+            gathering.cancel()
+        if gathering.done():
+            return gathering.result()
+        host = request.reference.repository.host
+        return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
+
+    async def _in_turn(self, request: GatherRequest) -> Evidence:
+        async with self._slots:
+            return await self._gather(request)
 
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
         policies = self._snapshot.policies
@@ -143,7 +161,7 @@ class _Review:
             roots=self._snapshot.roots.serving(roots),
             stale=frozenset(self._snapshot.roots.stale(roots, now)),
             now=self._circumstances.now,
-            deadline=_until(strictest, self._circumstances.deadline),
+            deadline=_until(strictest, self._circumstances),
             until=self._circumstances.deadline,
         )
 
@@ -171,8 +189,8 @@ def _strictest(workload: Workload, modes: list[Mode]) -> Mode:
     return next(mode for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT) if mode in modes)
 
 
-def _until(mode: Mode, deadline: float) -> float:
-    return min(deadline, asyncio.get_running_loop().time() + PATIENCE[mode])
+def _until(mode: Mode, circumstances: Circumstances) -> float:
+    return min(circumstances.deadline, asyncio.get_running_loop().time() + circumstances.patience[mode])
 
 
 def _too_many(image: WorkloadImage) -> Evidence | None:

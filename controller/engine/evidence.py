@@ -43,10 +43,12 @@ async def gather(request: GatherRequest, looks: Looks) -> Evidence:
     Guarantees that no statement is told of an image whose own manifest was not read: then there is its gap alone. A tag
     is resolved once. Never raises a NavicertError.
     """
+    if not request.stale:
+        return await _gather(request, looks)
     believed = TrustRoots(roots={name: root for name, root in request.roots.roots.items() if name not in request.stale})
     evidence = await _gather(replace(request, roots=believed), looks)
     stale = (Gap.of(TrustRootStale(f"TrustRoot {printable(name)} is too old")) for name in request.stale)
-    return replace(evidence, gaps=(*evidence.gaps, *stale)) if request.stale else evidence
+    return replace(evidence, gaps=(*evidence.gaps, *stale))
 
 
 async def _gather(request: GatherRequest, looks: Looks) -> Evidence:
@@ -62,22 +64,23 @@ async def _gather(request: GatherRequest, looks: Looks) -> Evidence:
         if image is None:
             return Evidence(digest=None, found=False)
         digest = image.digest
-    question = _question(request, digest)
-    found = await looks.look(replace(question, image=image), request)
+    question = _question(request, digest, image)
+    found = await looks.look(question, request)
     if not request.children or found.family is None:
         return found.evidence
 
     async def look_at(child: Child, index: Digest) -> Found:
-        about = replace(question, digest=child.digest, within=index, attestations=child.attestations)
+        about = replace(question, digest=child.digest, image=None, within=index, attestations=child.attestations)
         return await looks.look(about, request)
 
     return await with_children(found.evidence, found.family, digest, look_at)
 
 
-def _question(request: GatherRequest, digest: Digest) -> Question:
+def _question(request: GatherRequest, digest: Digest, image: Image | None) -> Question:
     return Question(
         repository=request.reference.repository,
         digest=digest,
+        image=image,
         wanted=request.wanted,
         kept=request.kept,
         roots=request.roots,
@@ -108,11 +111,12 @@ class Gatherer:
 
     async def resolve(self, request: GatherRequest) -> Image | None:
         """What the request's tag points to now. Raises as `question.resolve` does."""
-        return await resolve(self.means.registry, request.reference.repository, str(request.reference.tag))
+        registry = self.means.registry.within(lambda: request.latest)
+        return await resolve(registry, request.reference.repository, str(request.reference.tag))
 
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
-        look = Look(self.means, question)
+        look = Look(self.means.within(lambda: request.deadline), question)
         deadline = asyncio.timeout_at(request.deadline)
         try:
             async with deadline:

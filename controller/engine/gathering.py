@@ -32,6 +32,11 @@ class GatherRequest:
     until: float | None = None
     max_age: float = float("inf")
 
+    @property
+    def latest(self) -> float:
+        """Until when gathering may go on."""
+        return self.deadline if self.until is None else self.until
+
 
 Gather = Callable[[GatherRequest], Awaitable[Evidence]]
 """Never raises a NavicertError: what goes wrong is a gap in the evidence. Answers by the request's deadline."""

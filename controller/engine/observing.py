@@ -13,7 +13,7 @@ from controller.core.errors import (
 from controller.core.image import Digest, Repository
 from controller.engine.hosts import named_hosts
 from controller.engine.policies import Snapshot
-from controller.registry.client import Fetched, Registry
+from controller.registry.client import Deadline, Fetched, Registry
 from controller.wire.oci import Descriptor
 
 OTHER = "other"
@@ -54,6 +54,10 @@ class ObservedRegistry:
         self._registry = registry
         self._hosts = hosts
         self._count = count
+
+    def within(self, deadline: Deadline) -> "ObservedRegistry":
+        """See Registry."""
+        return ObservedRegistry(self._registry.within(deadline), hosts=self._hosts, count=self._count)
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
         """See Registry."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.core.image import Digest, Repository
 from controller.engine.family import Family, family_of
 from controller.engine.turns import Turns
-from controller.registry.client import Registry
+from controller.registry.client import Deadline, Registry
 from controller.registry.discovery import Referrer
 from controller.trust.root import TrustRoots
 from controller.wire.oci import Index, parse_manifest
@@ -25,6 +25,10 @@ class Means:
     executor: Executor
     turns: Turns
     evidence_repository: EvidenceRepository
+
+    def within(self, deadline: Deadline) -> "Means":
+        """The same for a look that nobody waits for any longer than this."""
+        return replace(self, registry=self.registry.within(deadline))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

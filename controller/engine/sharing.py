@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from controller.engine.look import Found, Look
-from controller.engine.question import Image
+from controller.engine.question import Image, Means, Question
 
 MAX_SECONDS = 30.0  # the longest that a review may take (timeoutSeconds of a webhook configuration)
 
@@ -13,8 +13,8 @@ class Flight:
     """One look under way. It goes on when who waits for it leaves, and ends by the latest time that anybody asked for,
     MAX_SECONDS after its start at most. All times are the running loop's."""
 
-    def __init__(self, look: Look, *, until: float) -> None:
-        self._look = look
+    def __init__(self, means: Means, question: Question, *, until: float) -> None:
+        self._look = Look(means.within(lambda: self._until), question)
         self._latest = _now() + MAX_SECONDS
         self._until = min(until, self._latest)
         self.task = asyncio.create_task(self._run())

@@ -104,7 +104,7 @@ class _Look:
         )
 
     def __hash__(self) -> int:
-        return hash((self.use, self.facts.statement.payload, self.facts.reference))
+        return hash((self.facts.statement.payload.hex, self.facts.now))
 
 
 def _activation(use: Use, facts: Facts, *, with_predicate: bool) -> Activation:

@@ -22,7 +22,18 @@ from controller.core.text import printable
 from controller.kube.connection import Connection
 from controller.kube.documents import Form, Object, parse_document
 
-__all__ = ["ApiClient", "Conflict", "Event", "EventType", "Listing", "Object", "Resource", "Verb", "VersionExpired", "applied"]
+__all__ = [
+    "ApiClient",
+    "Conflict",
+    "Event",
+    "EventType",
+    "Listing",
+    "Object",
+    "Resource",
+    "Verb",
+    "VersionExpired",
+    "applied",
+]
 
 PAGE_OBJECTS = 500
 MAX_OBJECT_BYTES = 8 * 1024 * 1024  # etcd takes 1.5 MiB; JSON escapes can swell it

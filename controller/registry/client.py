@@ -11,7 +11,7 @@ from controller.core.image import Digest, Repository
 from controller.registry.addresses import NamedHosts
 from controller.registry.credentials import Anonymous, Credentials
 from controller.registry.reading import MAX_BLOB_BYTES, MAX_MANIFEST_BYTES, MAX_PAGES, Fetched
-from controller.registry.scoped import Connected, ScopedRegistry
+from controller.registry.scoped import Connected, Deadline, ScopedRegistry
 from controller.registry.sessions import Sessions
 from controller.registry.transport import Transport
 from controller.wire.oci import Descriptor
@@ -22,6 +22,7 @@ __all__ = [
     "MAX_MANIFEST_BYTES",
     "MAX_PAGES",
     "NO_CREDENTIALS",
+    "Deadline",
     "Fetched",
     "Registry",
     "RegistryClient",
@@ -41,6 +42,9 @@ class Registry(Protocol):
 
     def referrers(self, repository: Repository, digest: Digest) -> AsyncGenerator[Fetched, None]:
         """The pages of the referrers list; none where the registry has no such list."""
+
+    def within(self, deadline: Deadline) -> "Registry":
+        """The same for who waits no longer than this: it ends no call, but no pause reaches beyond it (REG-009)."""
 
 
 class RegistryClient:
@@ -68,12 +72,16 @@ class RegistryClient:
         await self._connected.sessions.close()
         await self._connected.transport.__aexit__(kind, error, trace)
 
-    def scoped(self, *, credentials: Credentials | None = None, deadline: float | None = None) -> ScopedRegistry:
-        """The same registries with other credentials, or with a deadline that no pause between attempts reaches.
+    def scoped(self, *, credentials: Credentials | None = None) -> ScopedRegistry:
+        """The same registries, with other credentials perhaps.
 
         Connections and tokens are shared; a token serves only the credential it was granted for.
         """
-        return ScopedRegistry(self._connected, credentials=credentials or self._credentials, deadline=deadline)
+        return ScopedRegistry(self._connected, credentials=credentials or self._credentials)
+
+    def within(self, deadline: Deadline) -> ScopedRegistry:
+        """The same with a deadline that no pause between attempts reaches."""
+        return self.scoped().within(deadline)
 
     def scope(self, repository: Repository) -> str:
         """With which credentials this repository is read, for the key of whatever remembers what was read."""

@@ -18,7 +18,7 @@ from controller.core.errors import (
     RegistryUnavailable,
 )
 from controller.core.image import Digest, ImageReference, Repository
-from controller.registry.client import MAX_BLOB_BYTES, MAX_MANIFEST_BYTES, Fetched
+from controller.registry.client import MAX_BLOB_BYTES, MAX_MANIFEST_BYTES, Deadline, Fetched
 from controller.registry.layoutfiles import LayoutFiles
 from controller.wire.layout import (
     COSIGN_EVIDENCE,
@@ -110,6 +110,10 @@ class LayoutRegistry:
     def __init__(self, layout: Layout, repository: Repository) -> None:
         self._layout = layout
         self._repository = repository
+
+    def within(self, _deadline: Deadline) -> Self:
+        """Itself: no file asks for a pause."""
+        return self
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
         """The manifest or index of this digest, listed or merely stored, or of this tag; None where there is none.

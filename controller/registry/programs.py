@@ -6,6 +6,7 @@ Protocol: docker/docker-credential-helpers; the server's name on standard input,
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,14 +28,17 @@ _log = logging.getLogger(__name__)
 
 
 class CredentialPrograms:
-    """Runs the programs of one folder; no folder, no programs. Remembers what they answered for REMEMBERED_SECONDS.
+    """Runs the programs of one folder; without it, those that `search` (as PATH) leads to; without either, none.
+
+    Remembers what they answered for REMEMBERED_SECONDS.
 
     A program inherits the environment (that is where clouds put what it needs), gets no shell, and is killed when it
     takes too long or says too much. What it says on standard error is not repeated: it may quote secrets.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, search: str = "") -> None:
         self._folder = folder
+        self._search = search
         self._remembered: dict[Program, tuple[Credential | None, float]] = {}
         self._locks: dict[Program, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(PROGRAMS)
@@ -53,11 +57,10 @@ class CredentialPrograms:
 
     async def _ask(self, program: Program) -> Credential | None:
         name = f"docker-credential-{program.name}"
-        if self._folder is None:
-            raise RegistryDenied(f"{name} is named, and no folder of credential programs is configured")
+        located = self._located(name)
         try:
             async with asyncio.timeout(PROGRAM_SECONDS):
-                status, output = await _run(self._folder / name, f"{program.server}\n".encode())
+                status, output = await _run(located, f"{program.server}\n".encode())
         except TimeoutError as error:
             raise RegistryDenied(f"{name} does not answer within {PROGRAM_SECONDS:.0f} s") from error
         except OSError as error:
@@ -71,6 +74,16 @@ class CredentialPrograms:
             return parse_program_answer(output)
         except MalformedDocument as error:
             raise RegistryDenied(f"{name} answers with {error}") from error
+
+    def _located(self, name: str) -> Path:
+        if self._folder is not None:
+            return self._folder / name
+        if not self._search:
+            raise RegistryDenied(f"{name} is named, and no folder of credential programs is configured")
+        found = shutil.which(name, path=self._search)
+        if found is None:
+            raise RegistryDenied(f"{name} is named, and is not on PATH")
+        return Path(found).absolute()  # it is run in another folder
 
 
 async def _run(program: Path, question: bytes) -> tuple[int, bytes]:

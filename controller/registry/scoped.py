@@ -26,6 +26,9 @@ from controller.wire.registries import Registries
 MIRROR_SECONDS = 3.0  # for one answer of a mirror; where a deadline is known, at most half of what is left
 
 _T = TypeVar("_T")
+Deadline = Callable[[], float]
+"""Until when an answer is of use, on the running loop's clock: asked for every call, as it may be put off."""
+
 _Read = Callable[[Place], Awaitable[_T]]
 
 
@@ -41,11 +44,15 @@ class Connected:
 class ScopedRegistry:
     """A `Registry` for one caller. Cheap: connections and tokens belong to the RegistryClient that made it.
 
-    `deadline`, in seconds of the running loop's clock, ends no call: it only keeps pauses from reaching beyond it.
+    `deadline` ends no call: it only keeps pauses, and waiting for mirrors, from reaching beyond it.
     """
 
-    def __init__(self, connected: Connected, *, credentials: Credentials, deadline: float | None) -> None:
+    def __init__(self, connected: Connected, *, credentials: Credentials, deadline: Deadline | None = None) -> None:
         self._connected, self._credentials, self._deadline = connected, credentials, deadline
+
+    def within(self, deadline: Deadline) -> "ScopedRegistry":
+        """The same with this deadline."""
+        return ScopedRegistry(self._connected, credentials=self._credentials, deadline=deadline)
 
     def scope(self, repository: Repository) -> str:
         """With which credentials this repository is read, its mirrors' included; see `Credentials.scope`."""
@@ -110,7 +117,7 @@ class ScopedRegistry:
         return None
 
     def _mirror_seconds(self) -> float:
-        left = math.inf if self._deadline is None else self._deadline - asyncio.get_running_loop().time()
+        left = math.inf if self._deadline is None else self._deadline() - asyncio.get_running_loop().time()
         return min(MIRROR_SECONDS, left / 2)
 
     def _origin(self, repository: Repository) -> Place:
@@ -118,7 +125,8 @@ class ScopedRegistry:
 
     def _place(self, repository: Repository, *, attempts: int | None) -> Place:
         async def read(request: Request) -> Answer:
-            bounded = replace(request, deadline=self._deadline, attempts=attempts or request.attempts)
+            deadline = None if self._deadline is None else self._deadline()
+            bounded = replace(request, deadline=deadline, attempts=attempts or request.attempts)
             credential = await self._credentials.credential(repository)
             return await self._connected.sessions.read(bounded, path=repository.path, credential=credential)
 

@@ -5,22 +5,19 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from controller.core.errors import MalformedAttestation, NotVerified
+from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner
+from controller.trust.extensions import LeafExtensions, read_extensions
 from controller.trust.identity import signer_of
 from controller.trust.keys import X509_ERRORS
+from controller.trust.leaf import Leaf, load_leaf
 from controller.trust.path import MAX_PATH, require_path
 from controller.trust.root import SigstoreMaterial
 from controller.trust.sct import verify_sct
 
-MAX_BYTES = 65_536  # of one certificate
-
-# Critical extensions of a leaf that are enforced here or by who asks; any other one refuses (RFC 5280, 4.2).
-_UNDERSTOOD = {x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName}
-
 
 def verify_certificate(
-    leaf: bytes,
+    leaf: Leaf,
     *,
     intermediates: tuple[bytes, ...],
     material: SigstoreMaterial,
@@ -28,9 +25,9 @@ def verify_certificate(
     times: tuple[datetime, ...],
     sct: bool,
 ) -> CertificateSigner:
-    """Whom an authority of `material` certified with `leaf` (DER), at every one of the verified `times` (aware).
+    """Whom an authority of `material` certified with `leaf`, at every one of the verified `times` (aware).
 
-    1. The leaf is one certificate in DER, with no extension twice and no critical one that is not understood.
+    1. The leaf, which `load_leaf` read, has no extension twice and no critical one that is not understood.
     2. It may sign code, and no certificates: digitalSignature, codeSigning, no CA (RFC 5280, 4.2.1.3, 9 and 12).
     3. A path leads to an authority of `material`, and each time lies in the windows of the leaf, of all certificates
        on the path and of the authority, closed at both ends. `intermediates` are untrusted and only help on the way.
@@ -38,19 +35,19 @@ def verify_certificate(
     5. It names one signer and does not contradict itself (`controller.trust.identity`).
 
     Never compares with the present: a leaf lives for ten minutes. Does not say that the key signed anything. Raises
-    NotVerified, MalformedAttestation where the leaf or an intermediate is no certificate, and ValueError without
+    NotVerified, MalformedAttestation where an intermediate is no certificate, and ValueError without
     times: a certificate without a time proves nothing.
     """
     if not times:
         raise ValueError("a certificate is verified at a time")
-    certificate = _load(leaf)
     chain = _load_all(intermediates)
     try:
-        _require_usage(certificate)
-        path = require_path(certificate, chain, material.authorities, times)
+        extensions = read_extensions(leaf.certificate)
+        _require_usage(extensions)
+        path = require_path(leaf, chain, material.authorities, times)
         if sct:
-            verify_sct(certificate, path.issuers[0], material.ct_logs)
-        return signer_of(certificate, root_name=root_name)
+            verify_sct(leaf.certificate, extensions, path.issuers[0], material.ct_logs)
+        return signer_of(extensions, root_name=root_name)
     except X509_ERRORS:
         raise NotVerified("an extension of the certificate can't be read, or is there twice") from None
 
@@ -67,37 +64,13 @@ def refuse_anchors(intermediates: tuple[bytes, ...]) -> None:
 def _load_all(intermediates: tuple[bytes, ...]) -> list[x509.Certificate]:
     if len(intermediates) > MAX_PATH:
         raise NotVerified(f"more than {MAX_PATH} certificates beside the signature")
-    return [_load(der) for der in intermediates]
+    return [load_leaf(der).certificate for der in intermediates]
 
 
-def _load(der: bytes) -> x509.Certificate:
-    if len(der) > MAX_BYTES:
-        raise MalformedAttestation(f"a certificate of more than {MAX_BYTES // 1024} KiB")
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        positive = certificate.serial_number > 0  # RFC 5280, 4.1.2.2; the library only warns
-    except X509_ERRORS:
-        raise MalformedAttestation("the certificate is not one in DER") from None
-    if not positive:
-        raise MalformedAttestation("the serial number of the certificate is not positive")
-    if not der.endswith(b"\x00" + certificate.signature):  # unused bits of the signature can say anything
-        raise MalformedAttestation("the certificate is not one in DER")
-    return certificate
-
-
-def _require_usage(leaf: x509.Certificate) -> None:
-    extensions = list(leaf.extensions)
-    values = {type(one.value): one.value for one in extensions}
-    if any(one.critical and type(one.value) not in _UNDERSTOOD for one in extensions):
-        raise NotVerified("the certificate has a critical extension that is not known")
-    match values.get(x509.BasicConstraints):
-        case x509.BasicConstraints(ca=True):
-            raise NotVerified("the certificate is that of an authority, and signs no code")
-    match values.get(x509.KeyUsage):
-        case x509.KeyUsage(digital_signature=True):
-            pass
-        case _:
-            raise NotVerified("the certificate is not for digital signatures")
-    purposes = values.get(x509.ExtendedKeyUsage)
-    if not isinstance(purposes, x509.ExtendedKeyUsage) or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+def _require_usage(extensions: LeafExtensions) -> None:
+    if extensions.constraints is not None and extensions.constraints.ca:
+        raise NotVerified("the certificate is that of an authority, and signs no code")
+    if extensions.usage is None or not extensions.usage.digital_signature:
+        raise NotVerified("the certificate is not for digital signatures")
+    if extensions.purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in extensions.purposes:
         raise NotVerified("the certificate is not for signing code")

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.x509.oid import ExtensionOID
 
 from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner, Extensions, SubjectType
+from controller.trust.extensions import FULCIO_ARC, LeafExtensions
 
 MAX_BYTES = 8192  # of one name or extension
 
-_ARC = "1.3.6.1.4.1.57264.1."
-_OTHER_NAME = x509.ObjectIdentifier(_ARC + "7")
+_OTHER_NAME = x509.ObjectIdentifier(f"{FULCIO_ARC}7")
 _UTF8_STRING, _LONG_FORM = b"\x0c", 0x80  # X.690, 8.23 and 8.1.3.5
 _ISSUER, _OLD_ISSUER = 8, 1
 _FIELDS: Mapping[int, str] = {
@@ -41,22 +40,19 @@ _FIELDS: Mapping[int, str] = {
     23: "deployment_environment",
     24: "token_subject",
 }
-_FIRST_GENERATION = range(1, 7)
-_NUMBERS: Mapping[x509.ObjectIdentifier, int] = {
-    x509.ObjectIdentifier(f"{_ARC}{number}"): number for number in (_OLD_ISSUER, _ISSUER, *_FIELDS)
-}
+_FIRST_GENERATION = 6  # the last of it
 _SAME = ((1, 8), (2, 20), (3, 13), (6, 14))  # two spellings of one fact
 
 
-def signer_of(leaf: x509.Certificate, *, root_name: str) -> CertificateSigner:
-    """The signer that `leaf` names. Nothing of the certificate is verified here but that it agrees with itself.
+def signer_of(leaf: LeafExtensions, *, root_name: str) -> CertificateSigner:
+    """The signer that these extensions name. Nothing of them is verified here but that they agree with each other.
 
     Guarantees exactly one name (URI, email, or OtherName of Fulcio's kind), an issuer, and that where both generations
     of extensions say something, they say the same (SIGN-014). Texts are as they stand. Raises NotVerified, and
     X509_ERRORS where the certificate can't be read.
     """
-    kind, name = _name(leaf)
-    said = _said(leaf)
+    kind, name = _name(leaf.names)
+    said = _said(leaf.fulcio)
     issuer = said.get(_ISSUER) or said.get(_OLD_ISSUER)
     if not issuer:
         raise NotVerified("the certificate does not name the issuer of the identity")
@@ -67,15 +63,10 @@ def signer_of(leaf: x509.Certificate, *, root_name: str) -> CertificateSigner:
     )
 
 
-def _name(leaf: x509.Certificate) -> tuple[SubjectType, str]:
-    try:
-        found = leaf.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
-    except x509.ExtensionNotFound:
-        found = None
-    names = list(found) if isinstance(found, x509.SubjectAlternativeName) else []
-    if len(names) != 1:
+def _name(names: x509.SubjectAlternativeName | None) -> tuple[SubjectType, str]:
+    if names is None or len(names) != 1:
         raise NotVerified("the certificate is not for exactly one name")
-    kind, text = _read_name(names[0])
+    kind, text = _read_name(next(iter(names)))
     if not 0 < len(text) <= MAX_BYTES:
         raise NotVerified(f"the certificate's name is empty or longer than {MAX_BYTES} characters")
     return kind, text
@@ -92,18 +83,12 @@ def _read_name(name: x509.GeneralName) -> tuple[SubjectType, str]:
     raise NotVerified("the certificate's name is neither a URI nor an email address nor Fulcio's OtherName")
 
 
-def _said(leaf: x509.Certificate) -> dict[int, str]:
-    """The texts of all extensions that are read, by number."""
-    contents: dict[int, bytes] = {}
-    for one in leaf.extensions:
-        number = _NUMBERS.get(one.oid)
-        value = one.value
-        if number is not None and isinstance(value, x509.UnrecognizedExtension):
-            contents[number] = value.value
-    if any(len(content) > MAX_BYTES for content in contents.values()):
+def _said(contents: Mapping[int, bytes]) -> dict[int, str]:
+    """The texts of the extensions, by number."""
+    if max(map(len, contents.values()), default=0) > MAX_BYTES:
         raise NotVerified(f"an extension of the certificate is longer than {MAX_BYTES} bytes")
     return {
-        number: content.decode() if number in _FIRST_GENERATION else _utf8_string(content)
+        number: _utf8_string(content) if number > _FIRST_GENERATION else content.decode()
         for number, content in contents.items()
     }
 

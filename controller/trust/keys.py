@@ -1,32 +1,20 @@
-"""Public keys: read from PEM, DER or a certificate, and asked whether a signature is theirs.
-
-The algorithm belongs to the key and never to the signature: an attacker who could choose it could choose a weak one.
-"""
+"""Public keys, read from PEM, DER or a certificate. Whether a signature is theirs: `controller.trust.verifying`."""
 
 import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    Prehashed,
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.utils import CryptographyDeprecationWarning
 
 from controller.core.errors import MalformedAttestation, MalformedDocument, NotVerified
+from controller.trust.verifying import AcceptedKey, Algorithm, VerifyingKey, fits, usual_algorithms
 
 MAX_PEM_CHARACTERS = 16_384  # an RSA-16384 public key fits twice
-MAX_RSA_BITS = 16_384  # OpenSSL verifies no more
 
 X509_ERRORS = (
     ValueError,
@@ -42,143 +30,17 @@ _BLOCK = re.compile(r"\s*-----BEGIN PUBLIC KEY-----\s(?P<body>[A-Za-z0-9+/=\s]*)
 _RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")  # the OID that binds a key to PSS parameters of its own
 _ACCEPTED = "ECDSA P-256, P-384 and P-521, Ed25519, and RSA of 2048 to 16384 bits"
 
-_Key = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
-
-class Algorithm(Enum):
-    """Key and signature algorithms by the names of Sigstore's `PublicKeyDetails` (sigstore_common.proto).
-
-    ECDSA signatures are DER (RFC 3279, 2.2.3); no format that Navicert reads writes them as raw r||s. The size in an
-    RSA name is the least that the key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not
-    Ed25519ph.
-    """
-
-    PKIX_ECDSA_P256_SHA_256 = auto()
-    PKIX_ECDSA_P384_SHA_384 = auto()
-    PKIX_ECDSA_P521_SHA_512 = auto()
-    PKIX_ECDSA_P384_SHA_256 = auto()
-    PKIX_ECDSA_P521_SHA_256 = auto()
-    PKIX_ED25519 = auto()
-    PKIX_RSA_PKCS1V15_2048_SHA256 = auto()
-    PKIX_RSA_PKCS1V15_3072_SHA256 = auto()
-    PKIX_RSA_PKCS1V15_4096_SHA256 = auto()
-    PKIX_RSA_PSS_2048_SHA256 = auto()
-    PKIX_RSA_PSS_3072_SHA256 = auto()
-    PKIX_RSA_PSS_4096_SHA256 = auto()
-
-
-_CURVES: Mapping[Algorithm, tuple[type[ec.EllipticCurve], hashes.HashAlgorithm]] = {
-    Algorithm.PKIX_ECDSA_P256_SHA_256: (ec.SECP256R1, hashes.SHA256()),
-    Algorithm.PKIX_ECDSA_P384_SHA_384: (ec.SECP384R1, hashes.SHA384()),
-    Algorithm.PKIX_ECDSA_P521_SHA_512: (ec.SECP521R1, hashes.SHA512()),
-    Algorithm.PKIX_ECDSA_P384_SHA_256: (ec.SECP384R1, hashes.SHA256()),
-    Algorithm.PKIX_ECDSA_P521_SHA_256: (ec.SECP521R1, hashes.SHA256()),
-}
-_OF_CURVE: Mapping[str, Algorithm] = {
-    "secp256r1": Algorithm.PKIX_ECDSA_P256_SHA_256,
-    "secp384r1": Algorithm.PKIX_ECDSA_P384_SHA_384,
-    "secp521r1": Algorithm.PKIX_ECDSA_P521_SHA_512,
-}
-_OF_RSA: tuple[tuple[int, Algorithm, Algorithm], ...] = (
-    (4096, Algorithm.PKIX_RSA_PKCS1V15_4096_SHA256, Algorithm.PKIX_RSA_PSS_4096_SHA256),
-    (3072, Algorithm.PKIX_RSA_PKCS1V15_3072_SHA256, Algorithm.PKIX_RSA_PSS_3072_SHA256),
-    (2048, Algorithm.PKIX_RSA_PKCS1V15_2048_SHA256, Algorithm.PKIX_RSA_PSS_2048_SHA256),
-)
-_RSA_BITS: Mapping[Algorithm, int] = {name: bits for bits, *names in _OF_RSA for name in names}
-_PADDINGS: Mapping[Algorithm, padding.AsymmetricPadding] = {
-    **{pkcs1: padding.PKCS1v15() for _, pkcs1, _ in _OF_RSA},
-    **{pss: padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO) for _, _, pss in _OF_RSA},
-}
-_SHA256 = hashes.SHA256()
-
-
-@dataclass(frozen=True, slots=True)
-class _Scheme:
-    """What an algorithm verifies a digest with, made once: a bundle costs a handful of verifications."""
-
-    digest_size: int
-    hasher: Callable[[bytes], "hashlib._Hash"]
-    prehashed: Prehashed
-    ecdsa: ec.ECDSA
-    rsa_padding: padding.AsymmetricPadding | None = None
-
-    def digest(self, message: bytes) -> bytes:
-        return self.hasher(message).digest()
-
-    @classmethod
-    def of(cls, hashing: hashes.HashAlgorithm, rsa_padding: padding.AsymmetricPadding | None = None) -> "_Scheme":
-        prehashed = Prehashed(hashing)
-        return cls(hashing.digest_size, getattr(hashlib, hashing.name), prehashed, ec.ECDSA(prehashed), rsa_padding)
-
-
-_SCHEMES: Mapping[Algorithm, _Scheme] = {
-    **{algorithm: _Scheme.of(hashing) for algorithm, (_, hashing) in _CURVES.items()},
-    **{algorithm: _Scheme.of(_SHA256, padded) for algorithm, padded in _PADDINGS.items()},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A public key and the algorithms it signs with, the usual one first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey(VerifyingKey):
+    """A key with a name of its own.
 
     `spki` is its DER SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) in canonical form, `fingerprint` `sha256:` and the
-    lower-case hex SHA-256 of that. Equal to another when key and algorithms are, however they were written. Only an
-    RSA key may have two algorithms: nothing in a PEM says whether its owner signs with PKCS#1 v1.5 or PSS.
+    lower-case hex SHA-256 of that. Equal to another when key and algorithms are, however they were written.
     """
 
     fingerprint: str
-    algorithms: tuple[Algorithm, ...]
     spki: bytes = field(compare=False, repr=False)
-    _key: _Key = field(compare=False, repr=False)
-
-    @property
-    def algorithm(self) -> Algorithm:
-        """The first of the algorithms."""
-        return self.algorithms[0]
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        """Return only if `signature` is this key's over `message`, by one of its algorithms; raises NotVerified.
-
-        An ECDSA signature has its one canonical DER form: raw r||s, trailing bytes, padded lengths, zero and negative
-        integers are refused (by OpenSSL, which encodes anew what it decoded and compares; tests hold it to that). Says
-        nothing about the key's window.
-        """
-        if isinstance(self._key, ed25519.Ed25519PublicKey):
-            self._verify_ed25519(self._key, signature, message)
-        elif not any(self._holds(scheme, signature, scheme.digest(message)) for scheme in self._schemes()):
-            raise NotVerified("the signature is not by this key, or what it signed was changed")
-
-    def verify_digest(self, signature: bytes, digest: bytes) -> None:
-        """The same for a message whose digest the caller has computed himself, by the hash of the algorithm.
-
-        Raises NotVerified where no algorithm of this key hashes to as many bytes; Ed25519 (RFC 8032) never does.
-        """
-        fitting = (scheme for scheme in self._schemes() if scheme.digest_size == len(digest))
-        if not any(self._holds(scheme, signature, digest) for scheme in fitting):
-            raise NotVerified("the signature is not by this key, or what it signed was changed")
-
-    def _schemes(self) -> list[_Scheme]:
-        return [_SCHEMES[algorithm] for algorithm in self.algorithms if algorithm in _SCHEMES]
-
-    def _holds(self, scheme: _Scheme, signature: bytes, digest: bytes) -> bool:
-        try:
-            match self._key:
-                case ec.EllipticCurvePublicKey():
-                    _verify_ecdsa(self._key, signature, digest, scheme.ecdsa)
-                case rsa.RSAPublicKey() if scheme.rsa_padding is not None:
-                    self._key.verify(signature, digest, scheme.rsa_padding, scheme.prehashed)
-                case _:
-                    return False
-        except InvalidSignature:
-            return False
-        return True
-
-    @staticmethod
-    def _verify_ed25519(key: ed25519.Ed25519PublicKey, signature: bytes, message: bytes) -> None:
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            raise NotVerified("the signature is not by this key, or what it signed was changed") from None
 
 
 def parse_public_key(pem: str) -> PublicKey:
@@ -215,74 +77,34 @@ def public_key_of_der(spki: bytes, algorithm: Algorithm | None) -> PublicKey:
     return _public_key(key, algorithm)
 
 
-def public_key_of_certificate(der: bytes) -> PublicKey:
-    """The key that a certificate is about. Nothing of the certificate is verified.
+def verifying_key_of(certificate: x509.Certificate) -> VerifyingKey:
+    """The key that a certificate is about, to verify with. Nothing of the certificate is verified.
 
-    Raises MalformedAttestation when it is no certificate (a bare key, TYPE-021), and NotVerified when the key is of a
-    kind that is not accepted.
+    Raises MalformedAttestation when the key can't be read, and NotVerified when it is of a kind that is not accepted.
     """
     try:
-        key = x509.load_der_x509_certificate(der).public_key()
+        key = certificate.public_key()
     except X509_ERRORS:
         raise MalformedAttestation("the certificate can't be read") from None
     try:
-        return _public_key(key, None)
+        key, algorithms = _accepted(key, None)
     except MalformedDocument as error:
         raise NotVerified(f"the certificate's key: {error}") from None
+    return VerifyingKey(algorithms=algorithms, _key=key)
 
 
-def _public_key(key: object, algorithm: Algorithm | None) -> PublicKey:
-    usual = _usual(key)
-    if not isinstance(key, _Key) or not usual:
-        raise MalformedDocument(f"this kind of key is not accepted; these are: {_ACCEPTED}")
-    if algorithm is not None and not _fits(key, algorithm):
-        raise MalformedDocument(f"the key is not one for {algorithm.name}")
+def _public_key(given: object, algorithm: Algorithm | None) -> PublicKey:
+    key, algorithms = _accepted(given, algorithm)
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return PublicKey(
-        fingerprint=f"sha256:{hashlib.sha256(spki).hexdigest()}",
-        algorithms=usual if algorithm is None else (algorithm,),
-        spki=spki,
-        _key=key,
-    )
+    fingerprint = f"sha256:{hashlib.sha256(spki).hexdigest()}"
+    return PublicKey(algorithms=algorithms, _key=key, fingerprint=fingerprint, spki=spki)
 
 
-def _usual(key: object) -> tuple[Algorithm, ...]:
-    match key:
-        case ec.EllipticCurvePublicKey() if key.curve.name in _OF_CURVE:
-            return (_OF_CURVE[key.curve.name],)
-        case ed25519.Ed25519PublicKey():
-            return (Algorithm.PKIX_ED25519,)
-        case rsa.RSAPublicKey() if key.key_size <= MAX_RSA_BITS:
-            return next(((pkcs1, pss) for bits, pkcs1, pss in _OF_RSA if key.key_size >= bits), ())
-    return ()
-
-
-def _fits(key: _Key, algorithm: Algorithm) -> bool:
-    match key:
-        case ec.EllipticCurvePublicKey():
-            return algorithm in _CURVES and isinstance(key.curve, _CURVES[algorithm][0])
-        case ed25519.Ed25519PublicKey():
-            return algorithm is Algorithm.PKIX_ED25519
-        case rsa.RSAPublicKey():
-            return key.key_size >= _RSA_BITS.get(algorithm, MAX_RSA_BITS + 1)
-
-
-def _verify_ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, digest: bytes, scheme: ec.ECDSA) -> None:
-    """Raises InvalidSignature, and NotVerified where the reason is the signature's own spelling."""
-    if len(signature) > 2 * ((key.key_size + 7) // 8 + 3) + 3:  # two integers with a sign byte, a sequence around them
-        raise NotVerified("the signature is too long for its curve")
-    try:
-        key.verify(signature, digest, scheme)
-    except InvalidSignature:
-        _explain_uncanonical(signature)
-        raise
-
-
-def _explain_uncanonical(signature: bytes) -> None:
-    """Two spellings of one signature would be two documents. OpenSSL refuses all but one; this says so."""
-    try:
-        r, s = decode_dss_signature(signature)
-    except ValueError:
-        raise NotVerified("the signature is not DER") from None
-    if r <= 0 or s <= 0 or encode_dss_signature(r, s) != signature:
-        raise NotVerified("the signature is not canonical DER")
+def _accepted(key: object, algorithm: Algorithm | None) -> tuple[AcceptedKey, tuple[Algorithm, ...]]:
+    """The key with its algorithms: the given one, or the usual ones. Raises MalformedDocument."""
+    usual = usual_algorithms(key) if isinstance(key, AcceptedKey) else ()
+    if not isinstance(key, AcceptedKey) or not usual:
+        raise MalformedDocument(f"this kind of key is not accepted; these are: {_ACCEPTED}")
+    if algorithm is not None and not fits(key, algorithm):
+        raise MalformedDocument(f"the key is not one for {algorithm.name}")
+    return key, usual if algorithm is None else (algorithm,)

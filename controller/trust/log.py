@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.text import printable
 from controller.core.window import Window
-from controller.trust.keys import Algorithm, PublicKey
+from controller.trust.keys import PublicKey
 from controller.trust.logged import CertificateVerifier, KeyVerifier, Verifier, require_bound
 from controller.trust.merkle import leaf_hash, root_of
+from controller.trust.verifying import Algorithm
 from controller.wire.logbody import LogBody, parse_body
 from controller.wire.note import Checkpoint, parse_checkpoint
 from controller.wire.rekor import InclusionProof, LogEntry
@@ -35,23 +36,24 @@ class TransparencyLog:
     key: PublicKey
     valid: Window
     name: str = field(init=False)
+    hints: frozenset[bytes] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """`name` is what the log signs its notes as: its URL without the scheme."""
-        object.__setattr__(self, "name", self.base_url.partition("://")[2].rstrip("/"))
+        """`name` is what the log signs its notes as: its URL without the scheme.
+
+        `hints` are the key ids that its notes may carry: Rekor v1 takes the key's own hash, v2 C2SP's for Ed25519.
+        """
+        name = self.base_url.partition("://")[2].rstrip("/")
+        ids = {hashlib.sha256(self.key.spki).digest()}
+        if self.key.algorithm is Algorithm.PKIX_ED25519:
+            ids.add(hashlib.sha256(name.encode() + _ED25519_NOTE + self.key.spki[-_ED25519_BYTES:]).digest())
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "hints", frozenset(key_id[:4] for key_id in ids))
 
     def is_origin(self, origin: str) -> bool:
         """Whether checkpoints of this log begin with this line: its name (v2), or that and a tree's id (v1)."""
         name, dash, tree = origin.partition(" - ")
         return name == self.name and (not dash or re.fullmatch("[0-9]{1,20}", tree) is not None)
-
-    @property
-    def hints(self) -> frozenset[bytes]:
-        """The key ids that its notes may carry: Rekor v1 takes the key's own hash, v2 C2SP's for Ed25519."""
-        ids = {hashlib.sha256(self.key.spki).digest()}
-        if self.key.algorithm is Algorithm.PKIX_ED25519:
-            ids.add(hashlib.sha256(self.name.encode() + _ED25519_NOTE + self.key.spki[-_ED25519_BYTES:]).digest())
-        return frozenset(key_id[:4] for key_id in ids)
 
 
 def verify_entry(  # noqa: PLR0913 (everything that an entry binds together)
@@ -146,9 +148,8 @@ def _require_included(log: TransparencyLog, body: bytes, proof: InclusionProof) 
 
 def _require_checkpoint_signed(log: TransparencyLog, checkpoint: Checkpoint) -> None:
     """Signatures by others, witnesses for one, are of no interest; several that could be the log's are all tried."""
-    hints = log.hints
     for line in checkpoint.signatures:
-        if line.name == log.name and line.hint in hints:
+        if line.name == log.name and line.hint in log.hints:
             try:
                 log.key.verify(line.signature, checkpoint.signed)
             except NotVerified:

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Iterable
 
 from controller.core.errors import NotVerified
-from controller.trust.keys import Algorithm, PublicKey
+from controller.trust.keys import PublicKey
+from controller.trust.verifying import VerifyingKey
 from controller.wire.signed import SignedContent
 
 MAX_HASHED_BYTES = 512 * 1024 * 1024  # by Ed25519, which hashes the whole message for each key and signature; a second
 
-_SHA256 = "sha256"
-_HASHES = {Algorithm.PKIX_ECDSA_P384_SHA_384: "sha384", Algorithm.PKIX_ECDSA_P521_SHA_512: "sha512"}
+_SHA256_BYTES = 32
+_HASHES = {_SHA256_BYTES: hashlib.sha256, 48: hashlib.sha384, 64: hashlib.sha512}
 
 
 class SignedMessage:
@@ -24,25 +25,28 @@ class SignedMessage:
         """Take the message of this content, or its digest where that is all there is."""
         self._signatures = content.signatures
         self._message = content.message if content.digest is None else None
-        self._digests = {} if content.digest is None else {_SHA256: content.digest}
+        self._digests = {} if content.digest is None else {_SHA256_BYTES: content.digest}
         self._left = MAX_HASHED_BYTES
 
-    def signature_by(self, key: PublicKey) -> bytes | None:
+    def signature_by(self, key: VerifyingKey) -> bytes | None:
         """The first of the signatures that is this key's; None when none is."""
-        return next((signature for signature in self._signatures if self._holds(key, signature)), None)
+        for signature in self._signatures:
+            if self._holds(key, signature):
+                return signature
+        return None
 
     def signatures_by(self, keys: Iterable[PublicKey]) -> dict[PublicKey, bytes]:
         """The keys that signed, each with its signature."""
         found = {key: self.signature_by(key) for key in keys}
         return {key: signature for key, signature in found.items() if signature is not None}
 
-    def _holds(self, key: PublicKey, signature: bytes) -> bool:
-        whole = key.algorithm is Algorithm.PKIX_ED25519
-        if whole:
+    def _holds(self, key: VerifyingKey, signature: bytes) -> bool:
+        size = key.digest_size
+        if size is None:
             self._take(len(self._message or b""))
         try:
-            if not whole:
-                key.verify_digest(signature, self._digest(_HASHES.get(key.algorithm, _SHA256)))
+            if size is not None:
+                key.verify_digest(signature, self._digest(size))
             elif self._message is None:
                 return False
             else:
@@ -56,9 +60,9 @@ class SignedMessage:
         if self._left < 0:
             raise NotVerified("too large for so many signatures and Ed25519 keys")
 
-    def _digest(self, name: str) -> bytes:
-        if name not in self._digests:
+    def _digest(self, size: int) -> bytes:
+        if size not in self._digests:
             if self._message is None:
                 raise NotVerified("only the SHA-256 digest of what was signed is known")
-            self._digests[name] = hashlib.new(name, self._message).digest()
-        return self._digests[name]
+            self._digests[size] = _HASHES[size](self._message).digest()
+        return self._digests[size]

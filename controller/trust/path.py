@@ -8,16 +8,23 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.window import Window
-from controller.trust.keys import X509_ERRORS, public_key_of_certificate
+from controller.trust.keys import X509_ERRORS, verifying_key_of
+from controller.trust.leaf import Leaf
 
 MAX_PATH = 10  # certificates, leaf and anchor included
 
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_ECDSA = {
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: ec.ECDSA(hashes.SHA256()),
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: ec.ECDSA(hashes.SHA384()),
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: ec.ECDSA(hashes.SHA512()),
+}
 _PURPOSES = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
 
@@ -26,17 +33,26 @@ _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
 class Issuer:
     """A certificate that may issue others for signing code, as far as it says so itself; nobody vouches for it yet.
 
-    `path_length` is how many CAs may stand between it and a leaf (None: any number), `key_hash` the SHA-256 of its
-    SubjectPublicKeyInfo.
+    `valid` is its own window, `path_length` how many CAs may stand between it and a leaf (None: any number),
+    `key_hash` the SHA-256 of its SubjectPublicKeyInfo.
     """
 
     certificate: x509.Certificate
+    subject: x509.Name
+    valid: Window
     path_length: int | None
     key_hash: bytes
+    _curve_key: ec.EllipticCurvePublicKey | None = field(compare=False, repr=False)
 
-    def issued(self, certificate: x509.Certificate) -> bool:
-        """Whether it issued `certificate`: its name stands there, and its key signed, over SHA-256, 384 or 512."""
+    def issued(self, other: "Leaf | Issuer") -> bool:
+        """Whether it issued `other`: its name stands there, and its key signed, over SHA-256, 384 or 512."""
+        certificate = other.certificate
         try:
+            scheme = _ECDSA.get(certificate.signature_algorithm_oid)
+            if isinstance(other, Leaf) and scheme is not None and self._curve_key is not None:
+                # What the library does below, without reading the issuer's key each time.
+                self._curve_key.verify(certificate.signature, other.tbs, scheme)
+                return certificate.issuer == self.subject
             hashing = certificate.signature_hash_algorithm  # None for Ed25519
             if hashing is not None and not isinstance(hashing, _HASHES):
                 return False
@@ -56,7 +72,9 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
         extensions = certificate.extensions
         if any(one.critical and not isinstance(one.value, _UNDERSTOOD) for one in extensions):
             return None
-        key = public_key_of_certificate(certificate.public_bytes(Encoding.DER))
+        verifying_key_of(certificate)
+        key = certificate.public_key()
+        window = _own_window(certificate)
     except (MalformedAttestation, NotVerified, *X509_ERRORS):
         return None
     values = [one.value for one in extensions]
@@ -67,8 +85,11 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
         return None
     return Issuer(
         certificate=certificate,
+        subject=certificate.subject,
+        valid=window,
         path_length=authorities[0].path_length,
-        key_hash=hashlib.sha256(key.spki).digest(),
+        key_hash=hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest(),
+        _curve_key=key if isinstance(key, ec.EllipticCurvePublicKey) else None,
     )
 
 
@@ -88,7 +109,7 @@ class CertificateAuthority:
         issuers = [issuer for issuer in map(issuer_of, self.certificates) if issuer is not None]
         anchors = [(issuer,) for issuer in issuers if issuer.certificate == self.certificates[-1]][:1]
         below = [issuer for issuer in issuers if issuer.certificate != self.certificates[-1]]
-        climbs = ((start, _climb(start.certificate, below, anchors)) for start in below)
+        climbs = ((start, _climb(start, below, anchors)) for start in below)
         found = tuple((start, *climb) for start, climb in climbs if climb is not None)
         object.__setattr__(self, "routes", (*found, *anchors))
 
@@ -104,13 +125,14 @@ class Path:
         """Why the path does not hold at `time`; None when it does. All windows are closed at both ends."""
         if not self.authority.valid.contains(time):
             return "the signing time is outside the window of the certificate authority"
-        if not all(_is_valid(issuer.certificate, time) for issuer in self.issuers):
-            return "the signing time is outside the window of a certificate of the authority"
+        for issuer in self.issuers:
+            if not issuer.valid.contains(time):
+                return "the signing time is outside the window of a certificate of the authority"
         return None
 
 
 def require_path(
-    leaf: x509.Certificate,
+    leaf: Leaf,
     intermediates: Sequence[x509.Certificate],
     authorities: Sequence[CertificateAuthority],
     times: Sequence[datetime],
@@ -127,8 +149,10 @@ def require_path(
         found = list(_paths(leaf, offered, authorities))
     if not found:
         raise NotVerified("no certificate authority of the trust root issued the certificate")
-    if not all(_is_valid(leaf, time) for time in times):
-        raise NotVerified("the signing time is outside the window of the certificate")
+    window = _own_window(leaf.certificate)
+    for time in times:
+        if not window.contains(time):
+            raise NotVerified("the signing time is outside the window of the certificate")
     for time in times:
         objections = {path.objection(time) for path in found}
         if None not in objections:
@@ -136,9 +160,7 @@ def require_path(
     return next(path for path in found if path.objection(times[0]) is None)
 
 
-def _paths(
-    leaf: x509.Certificate, offered: Sequence[Issuer], authorities: Sequence[CertificateAuthority]
-) -> Iterator[Path]:
+def _paths(leaf: Leaf, offered: Sequence[Issuer], authorities: Sequence[CertificateAuthority]) -> Iterator[Path]:
     for authority in authorities:
         issuers = _climb(leaf, offered, authority.routes)
         if issuers is not None and _keeps_lengths(issuers):
@@ -146,14 +168,14 @@ def _paths(
 
 
 def _climb(
-    leaf: x509.Certificate, offered: Sequence[Issuer], routes: Sequence[tuple[Issuer, ...]]
+    start: Leaf | Issuer, offered: Sequence[Issuer], routes: Sequence[tuple[Issuer, ...]]
 ) -> tuple[Issuer, ...] | None:
     """Breadth first, each issuer once: bounded by the square of their number, and the shortest way is found first."""
     waiting: list[tuple[Issuer, ...]] = [()]
     left = list(offered)
     while waiting:
         way = waiting.pop(0)
-        top = way[-1].certificate if way else leaf
+        top = way[-1] if way else start
         route = next((route for route in routes if route[0].issued(top)), None)
         if route is not None:
             return (*way, *route) if len(way) + len(route) < MAX_PATH else None
@@ -167,6 +189,6 @@ def _keeps_lengths(issuers: Sequence[Issuer]) -> bool:
     return all(one.path_length is None or one.path_length >= below for below, one in enumerate(issuers))
 
 
-def _is_valid(certificate: x509.Certificate, time: datetime) -> bool:
-    """Whether `time` is in the certificate's own window (RFC 5280, 4.1.2.5: both ends included)."""
-    return certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc
+def _own_window(certificate: x509.Certificate) -> Window:
+    """The window that the certificate itself names (RFC 5280, 4.1.2.5: both ends included)."""
+    return Window(start=certificate.not_valid_before_utc, end=certificate.not_valid_after_utc)

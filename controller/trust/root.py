@@ -10,10 +10,11 @@ from importlib.resources import files
 from cryptography import x509
 
 from controller.core.errors import MalformedDocument
-from controller.trust.keys import X509_ERRORS, Algorithm, PublicKey, public_key_of_der
+from controller.trust.keys import X509_ERRORS, PublicKey, public_key_of_der
 from controller.trust.log import TransparencyLog
 from controller.trust.path import CertificateAuthority
 from controller.trust.timestamp import TimestampAuthority
+from controller.trust.verifying import Algorithm
 from controller.wire.trustedroot import AuthorityEntry, LogEntryKey, TrustedRootDocument, parse_trusted_root
 
 PUBLIC_GOOD = "public_good_2026-10-20.json"  # the day on which the snapshot was published
@@ -74,7 +75,8 @@ class TrustRoot:
     `require` is held against everything that this root verifies; unless given it is what the kind of root usually
     asks for, nothing for keys. `time_root` names the root whose logs and
     timestamp authorities tell the times of what the keys signed. `stale_at` is the time after which a root that is
-    refreshed no longer counts; it decides nothing about what the root verifies, and is no part of `revision`.
+    refreshed no longer counts; it decides nothing about what the root verifies, and is no part of `revision`, a hash
+    over everything that does.
     """
 
     name: str
@@ -83,20 +85,20 @@ class TrustRoot:
     require: Require = _USUAL
     time_root: str | None = None
     stale_at: datetime | None = None
+    revision: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.require is _USUAL:
             object.__setattr__(self, "require", Require() if self.sigstore is None else Require.of_sigstore())
         if self.sigstore is not None and (self.keys or self.time_root is not None):
             raise ValueError("a root of a Sigstore instance has no keys, and tells its times itself")
+        object.__setattr__(self, "revision", self._revision())
 
     def named(self, name: str) -> RootKey | None:
         """The key of this name."""
         return next((key for key in self.keys if key.name == name), None)
 
-    @property
-    def revision(self) -> str:
-        """A hash over everything that decides what this root verifies."""
+    def _revision(self) -> str:
         keys = sorted(
             f"{key.name} {key.key.fingerprint} {key.not_before} {key.not_after} {key.revoked_at}" for key in self.keys
         )
@@ -114,11 +116,11 @@ class TrustRoots:
     """All roots that any policy or builder can name, by name. `revision` changes when any of them does."""
 
     roots: Mapping[str, TrustRoot] = field(default_factory=dict)
+    revision: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def revision(self) -> str:
-        """A hash over the revisions of all roots."""
-        return hashlib.sha256("\n".join(sorted(root.revision for root in self.roots.values())).encode()).hexdigest()
+    def __post_init__(self) -> None:
+        revisions = "\n".join(sorted(root.revision for root in self.roots.values()))
+        object.__setattr__(self, "revision", hashlib.sha256(revisions.encode()).hexdigest())
 
     def stale(self, names: Collection[str], now: datetime) -> tuple[str, ...]:
         """Which of these roots, and of those that tell their times, are too old at `now`: in order of name."""
@@ -134,7 +136,7 @@ class TrustRoots:
         checked against them.
         """
         kept = {name: root for name, root in self.roots.items() if name in names or not name.startswith(INLINE_PREFIX)}
-        return TrustRoots(roots=kept)
+        return self if len(kept) == len(self.roots) else TrustRoots(roots=kept)
 
 
 def compile_sigstore(document: TrustedRootDocument) -> SigstoreMaterial:

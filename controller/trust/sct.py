@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
-from cryptography.x509.oid import ExtensionOID
 
 from controller.core.errors import NotVerified
+from controller.trust.extensions import LeafExtensions
 from controller.trust.log import TransparencyLog
 from controller.trust.path import Issuer
 
@@ -18,27 +18,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def verify_sct(leaf: x509.Certificate, issuer: Issuer, logs: Sequence[TransparencyLog]) -> None:
-    """Return only if one of the embedded SCTs is by one of `logs`, over this certificate and this issuer's key.
+def verify_sct(
+    leaf: x509.Certificate, extensions: LeafExtensions, issuer: Issuer, logs: Sequence[TransparencyLog]
+) -> None:
+    """Return only if one of the SCTs in these extensions is by one of `logs`, over `leaf` and this issuer's key.
 
     The SCT's time lies in the log's window; its extensions are part of what is signed (RFC 6962, 3.2). SCTs of other
     logs are left alone. Does not say that the log kept its promise. Raises NotVerified, and X509_ERRORS where the
     extension can't be read.
     """
-    stamps = _embedded(leaf)
+    stamps = _embedded(extensions)
     objections = {_objection(stamp, leaf, issuer, logs) for stamp in stamps}
     if None not in objections:
         raise NotVerified("; ".join(sorted(objection for objection in objections if objection is not None)))
 
 
-def _embedded(leaf: x509.Certificate) -> Sequence[SignedCertificateTimestamp]:
-    try:
-        stamps = leaf.extensions.get_extension_for_oid(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS).value
-    except x509.ExtensionNotFound:
-        raise NotVerified("the certificate carries no SCT: no CT log vouches for it") from None
-    if not isinstance(stamps, x509.PrecertificateSignedCertificateTimestamps) or not 0 < len(stamps) <= MAX_TIMESTAMPS:
+def _embedded(extensions: LeafExtensions) -> Sequence[SignedCertificateTimestamp]:
+    if extensions.stamps is None:
+        raise NotVerified("the certificate carries no SCT: no CT log vouches for it")
+    if not 0 < len(extensions.stamps) <= MAX_TIMESTAMPS:
         raise NotVerified(f"the certificate carries no SCT, or more than {MAX_TIMESTAMPS}")
-    return list(stamps)
+    return list(extensions.stamps)
 
 
 def _objection(

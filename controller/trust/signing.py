@@ -8,7 +8,8 @@ from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.signer import CertificateSigner, KeySigner, Signer
 from controller.core.text import printable
 from controller.trust.certificate import refuse_anchors, verify_certificate
-from controller.trust.keys import PublicKey, public_key_of_certificate
+from controller.trust.keys import PublicKey, verifying_key_of
+from controller.trust.leaf import Leaf, load_leaf
 from controller.trust.log import CertificateVerifier, KeyVerifier
 from controller.trust.message import SignedMessage
 from controller.trust.root import SigstoreMaterial, TrustRoot, TrustRoots
@@ -62,26 +63,27 @@ def _attempts(
 def _certified(
     message: SignedMessage, content: SignedContent, material: Material, roots: TrustRoots, now: datetime
 ) -> Iterator[Signing | str]:
-    certificate = material.certificate or b""
+    der = material.certificate or b""
+    leaf = load_leaf(der)
     if not material.annotated:
         refuse_anchors(material.intermediates)
-    signature = message.signature_by(public_key_of_certificate(certificate))
+    signature = message.signature_by(verifying_key_of(leaf.certificate))
     if signature is None:
         yield "the key of the certificate did not make the signature, or what it signed was changed"
         return
-    verifier = CertificateVerifier(der=certificate)
+    verifier = CertificateVerifier(der=der)
     claim = Claim(content=content, material=material, signature=signature, verifier=verifier)
     trusted = [root for root in roots.roots.values() if root.sigstore is not None]
     if not trusted:
         yield "signed with a certificate, and no trust root holds a certificate authority"
     for root in sorted(trusted, key=lambda root: root.name):
         try:
-            yield _under(root, claim, certificate, now)
+            yield _under(root, claim, leaf, now)
         except NotVerified as error:
             yield f"{printable(root.name)}: {error}"
 
 
-def _under(root: TrustRoot, claim: Claim, certificate: bytes, now: datetime) -> Signing:
+def _under(root: TrustRoot, claim: Claim, leaf: Leaf, now: datetime) -> Signing:
     """The certificate's signer under one root: at each verified time, and there is at least one."""
     sigstore = root.sigstore or SigstoreMaterial()
     shown = claim.shown_by(sigstore, now=now)
@@ -89,7 +91,7 @@ def _under(root: TrustRoot, claim: Claim, certificate: bytes, now: datetime) -> 
     if not shown.times:
         raise NotVerified("no log entry or timestamp of this trust root shows when it was signed")
     signer: CertificateSigner = verify_certificate(
-        certificate,
+        leaf,
         intermediates=claim.material.intermediates,
         material=sigstore,
         root_name=root.name,

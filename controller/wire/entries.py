@@ -1,6 +1,5 @@
 """Log entries in protobuf's JSON form (sigstore/protobuf-specs, sigstore_rekor.proto, TransparencyLogEntry)."""
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -11,7 +10,7 @@ from controller.wire.rekor import InclusionProof, LogEntry
 
 MAX_HASHES = 64  # of an inclusion proof: more than a tree of 2^63 leaves has levels
 
-_INT64 = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_INT64_CHARACTERS = 20  # digits and a sign
 
 Int64 = int | str | None
 """protobuf writes 64-bit integers as JSON strings, others as numbers; absent and null are zero (TIME-026)."""
@@ -83,7 +82,20 @@ class EntryDocument(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def _int64(value: Int64, *, what: str) -> int:
-    text = "0" if value is None else str(value)
-    if not _INT64.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+    if value is None:
+        return 0
+    number = _integer(value)
+    if number is None or not -(2**63) <= number < 2**63:
         raise MalformedAttestation(f"{what} is no 64-bit integer")
-    return int(text)
+    return number
+
+
+def _integer(value: int | str) -> int | None:
+    """The number of an integer or of its one decimal spelling."""
+    if isinstance(value, int):
+        return value
+    try:
+        number = int(value) if len(value) <= _INT64_CHARACTERS else None
+    except ValueError:
+        return None
+    return number if str(number) == value else None

@@ -1,6 +1,6 @@
 """Signed notes (C2SP signed-note) and the checkpoints of a log in them (C2SP tlog-checkpoint)."""
 
-import base64
+import binascii
 import re
 from dataclasses import dataclass, field
 
@@ -105,9 +105,9 @@ def _signature(line: str) -> NoteSignature:
 def _canonical_base64(text: str) -> bytes:
     """Notes know one alphabet, with padding (RFC 4648, 4), and one text for each value."""
     try:
-        content = base64.b64decode(text, validate=True)
+        content = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:  # binascii.Error and text that is not ASCII included
         content = b""
-    if base64.b64encode(content).decode() != text:
+    if binascii.b2a_base64(content, newline=False).decode() != text:
         raise MalformedAttestation("the checkpoint holds what is not base64")
     return content

@@ -18,8 +18,7 @@ _ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": T
 _REFERENCE: Schema = {
     "type": "object",
     "properties": {
-        name: _TEXT
-        for name in ("apiVersion", "kind", "namespace", "name", "uid", "resourceVersion", "fieldPath")
+        name: _TEXT for name in ("apiVersion", "kind", "namespace", "name", "uid", "resourceVersion", "fieldPath")
     },
 }
 _TIMESTAMP: Schema = {

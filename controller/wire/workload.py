@@ -46,6 +46,8 @@ _KINDS: dict[tuple[str, str, str], "msgspec.json.Decoder[Any]"] = {
     ("batch", "v1", "CronJob"): msgspec.json.Decoder(_CronJob),
 }
 
+WORKLOAD_KINDS = tuple(sorted(kind for _, _, kind in _KINDS))
+
 
 def parse_workload(request: AdmissionRequest) -> Workload:
     """What is to be judged: of a CREATE every image, of an UPDATE the slots that are new or name another image.

@@ -66,7 +66,7 @@ def test_first_policy_admits_the_attested_image_and_refuses_another(
     arguments = [str(part) for option in options.items() for part in option]
     command = [sys.executable, "-m", "controller.cli.main", "serve", *arguments]
     with Process(command, log=folder.log) as webhook:
-        bound = re.compile(r'"serves": "admission", "address": "([^"]+)"')
+        bound = re.compile(r'"serves": ?"admission", ?"address": ?"([^"]+)"')
         wait_until(lambda: bound.search(webhook.output()) is not None)
         found = bound.search(webhook.output())
         assert found is not None

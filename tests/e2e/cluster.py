@@ -130,7 +130,10 @@ class Cluster:
 
     def left_behind(self) -> list[str]:
         """What is called navicert, or is in its namespace, besides what every namespace has."""
-        own = [f"/api/v1/namespaces/{HOME}/{kind}" for kind in ("pods", "secrets", "configmaps", "services", "serviceaccounts")]
+        own = [
+            f"/api/v1/namespaces/{HOME}/{kind}"
+            for kind in ("pods", "secrets", "configmaps", "services", "serviceaccounts")
+        ]
         own += [f"/apis/apps/v1/namespaces/{HOME}/{kind}" for kind in ("deployments", "replicasets")]
         own += [f"/apis/{group}/namespaces/{HOME}/{kind}" for group, kind in NAMESPACED]
         found = [one["metadata"]["name"] for path in own for one in self.items(path)]
@@ -200,7 +203,9 @@ def builder() -> Document:
         "issuer": "https://token.actions.githubusercontent.com",
         "subjectRegExp": r"https://github\.com/acme/[^/]+/\.github/workflows/release\.yml@refs/heads/main",
     }
-    return _own("TrustedBuilder", "acme", {"maxLevel": 3, "signers": [{"certificate": signer}], "builderID": "SameAsSigner"})
+    return _own(
+        "TrustedBuilder", "acme", {"maxLevel": 3, "signers": [{"certificate": signer}], "builderID": "SameAsSigner"}
+    )
 
 
 def path_of(document: Document) -> str:

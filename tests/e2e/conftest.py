@@ -40,9 +40,7 @@ def unsigned(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Pu
 
 
 @pytest.fixture(scope="session")
-def signed(
-    registry: Registry, tmp_path_factory: pytest.TempPathFactory, trusted: list[bytes]
-) -> Pushed:
+def signed(registry: Registry, tmp_path_factory: pytest.TempPathFactory, trusted: list[bytes]) -> Pushed:
     """Built and signed as a GitHub workflow of acme/shop would; its trusted root is put into `trusted`."""
     folder = tmp_path_factory.mktemp("signed")
     image = registry.push("acme/shop", pause_image(folder / "image"), "v1")

@@ -56,7 +56,9 @@ def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
         assert one["spec"]["securityContext"]["runAsUser"] == 65532
 
 
-def test_in_audit_an_unsigned_image_runs(cluster: Cluster, signed: Pushed, unsigned: Pushed, trusted: list[bytes]) -> None:
+def test_in_audit_an_unsigned_image_runs(
+    cluster: Cluster, signed: Pushed, unsigned: Pushed, trusted: list[bytes]
+) -> None:
     for document in (trust_root(trusted[0]), builder(), policy("Audit")):
         cluster.apply(path_of(document), document)
     cluster.apply(f"{DEPLOYMENTS}/unsigned", deployment("unsigned", unsigned.reference))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +17,9 @@ from controller.core.errors import RegistryDenied, RegistryUnavailable
 from controller.core.image import Digest, ImageReference, Repository
 from controller.core.predicates import PROVENANCE
 from controller.core.reasons import Reason
+from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
-from controller.engine.gathering import GatherRequest
+from controller.engine.gathering import Gather, GatherRequest
 from controller.registry import resolver as resolving
 from controller.registry import scoped, transport
 from controller.registry.client import RegistryClient
@@ -119,8 +122,9 @@ async def test_a_mirror_that_fails_lacks_or_lies_is_passed_over(
 async def test_a_mirror_that_stalls_leaves_half_of_the_time_to_the_registry(scene: Scene) -> None:
     scene.first.script = lambda _: Reply(stall=True)
     client = await scene.client(scene.first)
+    deadline = soon(2.0)
     async with asyncio.timeout(2.0):
-        assert await client.scoped(deadline=soon(2.0)).manifest(scene.repository, scene.image)
+        assert await client.within(lambda: deadline).manifest(scene.repository, scene.image)
 
 
 @pytest.mark.case("REG-014")
@@ -221,31 +225,63 @@ async def test_the_series_of_a_registry_that_is_down_is_under_two_seconds(scene:
 
 
 @pytest.mark.case("REG-009")
-@pytest.mark.parametrize("told", ["1", "30"], ids=["inside", "beyond"])
-async def test_a_registry_that_asks_for_patience_gets_it_within_the_deadline(scene: Scene, told: str) -> None:
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+@pytest.mark.parametrize("named", ["tag", "digest"])
+@pytest.mark.parametrize("told", ["1", "5"], ids=["inside", "beyond"])
+async def test_a_registry_that_asks_for_patience_gets_it_within_the_deadline(
+    scene: Scene, told: str, named: str, *, shared: bool
+) -> None:
     busy = Reply(status=429, headers={"Retry-After": told})
-    image = f"/manifests/{scene.image}"
+    image = f"/manifests/{scene.image if named == 'digest' else 'v1'}"
     scene.origin.script = lambda seen: (
         busy if seen.target.endswith(image) and seen is first(scene) else scene.shelved(seen)
     )
-    client = await scene.client()
-    deadline = soon(10)
+    digest, tag = (scene.image, None) if named == "digest" else (None, "v1")
     request = GatherRequest(
-        reference=ImageReference(repository=scene.repository, digest=scene.image),
+        reference=ImageReference(repository=scene.repository, tag=tag, digest=digest),
         wanted=frozenset(),
         roots=Foundry().roots,
         now=NOW,
-        deadline=deadline,
+        deadline=soon(3),
     )
     started = soon(0)
-    with ThreadPoolExecutor(1) as executor:
-        evidence = await Gatherer(registry=client.scoped(deadline=deadline), executor=executor)(request)
+    async with gathering(await scene.client(), shared=shared) as gather:
+        evidence = await gather(request)
     took = soon(0) - started
     reasons = [gap.reason for gap in evidence.gaps]
     if told == "1":
         assert (reasons, took >= 1.0) == ([], True)
     else:
         assert (reasons, took < SLACK_SECONDS) == ([Reason.RegistryUnavailable], True)
+
+
+@pytest.mark.case("REG-009")
+async def test_who_has_more_time_for_what_is_under_way_gives_the_registry_more(scene: Scene) -> None:
+    replies = [Reply(status=429, headers={"Retry-After": "1"})]
+    scene.origin.script = lambda seen: replies.pop(0) if replies else scene.shelved(seen)
+    request = GatherRequest(
+        reference=ImageReference(repository=scene.repository, digest=scene.image),
+        wanted=frozenset(),
+        roots=Foundry().roots,
+        now=NOW,
+        deadline=soon(0.9),
+    )
+    async with gathering(await scene.client(), shared=True) as gather:
+        short, long = await asyncio.gather(gather(request), gather(replace(request, deadline=soon(10))))
+    assert [gap.reason for gap in short.gaps] == [Reason.DeadlineExceeded]
+    assert not long.gaps
+
+
+@asynccontextmanager
+async def gathering(client: RegistryClient, *, shared: bool) -> AsyncIterator[Gather]:
+    """What gathers for one review alone, or for all of a process."""
+    with ThreadPoolExecutor(1) as executor:
+        gatherer = Gatherer(registry=client, executor=executor)
+        if not shared:
+            yield gatherer
+            return
+        async with CachingGatherer(gatherer, clock=time.monotonic) as caching:
+            yield caching
 
 
 def first(scene: Scene) -> Seen:

@@ -16,8 +16,10 @@ from controller.core.errors import MalformedDocument, NotVerified
 from controller.core.image import ImageReference
 from controller.core.predicates import CYCLONEDX, PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1, SPDX, SUMMARY_V1
 from controller.trust.certificate import verify_certificate
+from controller.trust.extensions import read_extensions
 from controller.trust.identity import signer_of
 from controller.trust.keys import X509_ERRORS, parse_public_key
+from controller.trust.leaf import load_leaf
 from controller.trust.path import issuer_of
 from controller.trust.root import compile_sigstore
 from controller.trust.timestamp import verify_timestamp
@@ -88,12 +90,17 @@ def _certificate(content: bytes) -> None:
     try:
         certificate = x509.load_der_x509_certificate(content)
         issuer_of(certificate)
-        signer_of(certificate, root_name="acme")
+        signer_of(read_extensions(certificate), root_name="acme")
     except (*X509_ERRORS, NotVerified):
         pass  # as documented: who calls these has X509_ERRORS in hand
-    material = seeds.material()
+    material, leaf = seeds.material(), load_leaf(content)
     verify_certificate(
-        content, intermediates=(content,), material=material, root_name="acme", times=(INTEGRATED,), sct=True
+        leaf,
+        intermediates=(content,),
+        material=material,
+        root_name="acme",
+        times=(INTEGRATED,),
+        sct=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from controller.core.reasons import Reason
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import PolicyStore, Snapshot
 from controller.trust.verify import judge_candidate
-from controller.wire.candidate import Candidate
 from controller.wire.policy.kinds import KINDS
-from tests.support.foundry import Foundry, SigningKey, another_digest, encode
+from tests.support.foundry import Foundry, Layer, SigningKey, another_digest, encode
+from tests.support.layouts import LayoutFolder, image
 
-DIGEST = Digest.of(b"the image")
+IMAGE = image("the image")
+DIGEST = Digest.of(IMAGE)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[1] / "decisions"
 KEYS = {name: SigningKey() for name in ("builder", "release", "security", "stranger")}
@@ -58,20 +59,23 @@ class Case:
         statements: list[VerifiedStatement] = []
         refused: list[Refused] = []
         for entry in self.evidence:
-            judged = judge_candidate(_candidate(entry), subject=DIGEST, roots=request.roots, now=request.now)
+            judged = judge_candidate(_layer(entry).candidate(), subject=DIGEST, roots=request.roots, now=request.now)
             if isinstance(judged, Refused):
                 refused.append(judged)
             else:
                 statements.extend(judged)
         return Evidence(digest=DIGEST, statements=tuple(statements), refused=tuple(refused))
 
+    def layout(self, path: Path) -> Path | None:
+        """The image with what the case attaches, as a layout with every tag that the case names; None: unavailable."""
+        if isinstance(self.evidence, str):
+            return None
+        tags = {image.rpartition(":")[2] for image in self.images if "@" not in image}
+        LayoutFolder(path).add(IMAGE, *map(_layer, self.evidence), tag=min(tags, default=None))
+        return path
+
     def review(self) -> Json:
         """The AdmissionReview that an API server would send."""
-        containers = [{"name": f"c{n}", "image": image} for n, image in enumerate(self.images)]
-        metadata = {"name": "web", "namespace": "shop"}
-        spec: Json = {"containers": containers}
-        if self.kind != "Pod":
-            spec = {"template": {"metadata": {}, "spec": spec}}
         group, resource = ("", "pods") if self.kind == "Pod" else ("apps", "deployments")
         request = {
             "uid": "0b5cbe35-4c53-4a0f-8d4a-2a5fcbb1f1a5",
@@ -81,11 +85,21 @@ class Case:
             "namespace": "shop",
             "name": "web",
             "userInfo": {"username": "someone", "groups": ["system:authenticated"]},
-            "object": {"apiVersion": "v1", "kind": self.kind, "metadata": metadata, "spec": spec},
+            "object": self.workload(),
             "oldObject": None,
             "dryRun": False,
         }
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+
+    def workload(self) -> Json:
+        """The object that somebody creates."""
+        containers = [{"name": f"c{n}", "image": image} for n, image in enumerate(self.images)]
+        metadata = {"name": "web", "namespace": "shop"}
+        spec: Json = {"containers": containers}
+        if self.kind != "Pod":
+            spec = {"template": {"metadata": {}, "spec": spec}}
+        version = "v1" if self.kind == "Pod" else "apps/v1"
+        return {"apiVersion": version, "kind": self.kind, "metadata": metadata, "spec": spec}
 
 
 def read_cases() -> list[Case]:
@@ -143,13 +157,13 @@ def _fill(value: Any) -> Any:
     return [_fill(one) for one in value] if isinstance(value, list) else value
 
 
-def _candidate(entry: Json) -> Candidate:
-    """One candidate: what kind it is, who signs it, what it is about, and the one thing that is broken."""
+def _layer(entry: Json) -> Layer:
+    """One piece of evidence: what kind it is, who signs it, what it is about, and the one thing that is broken."""
     foundry = Foundry()
     subject = another_digest(DIGEST) if entry.get("about") == "another" else DIGEST
     if "simple_signing" in entry:
         payload = foundry.simple_signing(subject, **entry["simple_signing"])
-        return foundry.signature_layer(payload, KEYS[entry.get("by", "release")]).candidate()
+        return foundry.signature_layer(payload, KEYS[entry.get("by", "release")])
     if "signature" in entry:
         payload, signer = foundry.image_signature(subject), entry.get("by", "release")
     else:
@@ -159,7 +173,7 @@ def _candidate(entry: Json) -> Candidate:
     return _broken(foundry, payload, KEYS[signer], entry.get("break"))
 
 
-def _broken(foundry: Foundry, payload: bytes, key: SigningKey, defect: str | None) -> Candidate:
+def _broken(foundry: Foundry, payload: bytes, key: SigningKey, defect: str | None) -> Layer:
     layer = foundry.bundle_layer(payload, key)
     if defect == "payload":
         document = foundry.envelope_document(payload, keys=(key,))
@@ -168,5 +182,5 @@ def _broken(foundry: Foundry, payload: bytes, key: SigningKey, defect: str | Non
     elif defect == "json":
         content = layer.content[:-1]
     else:
-        return layer.candidate()
-    return Candidate(container=layer.candidate().container, content=content, digest=Digest.of(content))
+        return layer
+    return replace(layer, content=content)

@@ -62,9 +62,7 @@ def pause_image(folder: Path) -> Image:
     (folder / "pause.c").write_text(PAUSE_SOURCE)
     compiled = ["gcc", "-Os", "-static", "-s", "-o", folder / "pause" / "pause", folder / "pause.c"]
     subprocess.run(compiled, check=True)
-    return build_image(
-        [folder / "pause"], architecture=platform.machine(), entrypoint=["/pause"], user="65535:65535"
-    )
+    return build_image([folder / "pause"], architecture=platform.machine(), entrypoint=["/pause"], user="65535:65535")
 
 
 class Node:

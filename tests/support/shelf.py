@@ -6,11 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from controller.core.errors import MalformedManifest, NavicertError, RegistryUnavailable
 from controller.core.image import Digest, Repository
-from controller.registry.client import Fetched
+from controller.registry.client import Deadline, Fetched
 from controller.wire.oci import Descriptor
 from tests.support.foundry import BUNDLE_V03, Layer
 
@@ -106,6 +106,9 @@ class ShelfReader:
         self.failing: dict[str, NavicertError] = {}
         self.stalling: set[str] = set()
         self.asked: list[str] = []
+
+    def within(self, _deadline: Deadline) -> Self:
+        return self
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
         fetched = await self._read(repository, f"manifests/{reference}")

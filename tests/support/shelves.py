@@ -6,13 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from controller.core.errors import MalformedManifest, NavicertError, RegistryUnavailable
 from controller.core.image import Digest, ImageReference, Repository
 from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE
 from controller.engine.gathering import GatherRequest
-from controller.registry.client import Fetched
+from controller.registry.client import Deadline, Fetched
 from controller.trust.root import TrustRoots
 from controller.wire.oci import Descriptor
 from tests.support.foundry import Foundry, Layer
@@ -36,6 +36,9 @@ class Shelves:
         self.asked: Counter[str] = Counter()
         self.answering = asyncio.Event()
         self.answering.set()
+
+    def within(self, _deadline: Deadline) -> Self:
+        return self
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
         fetched = await self._read(repository, f"manifests/{reference}")

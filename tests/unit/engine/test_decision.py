@@ -1,6 +1,7 @@
 """What a decision asks of gathering: in parallel, in bounds, and with nobody else's keys."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -94,6 +95,22 @@ async def test_a_registry_that_stalls_is_not_waited_for_beyond_the_deadline() ->
     assert loop.time() - started < 2
     assert {finding.reason for finding in verdict.findings} == {Reason.DeadlineExceeded}
     assert not verdict.allowed
+
+
+@pytest.mark.case("SET-011")
+async def test_what_had_been_found_by_the_deadline_counts_however_busy_the_loop_was_then() -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 0.2
+
+    async def until_the_deadline(_request: GatherRequest) -> Evidence:
+        await asyncio.sleep(deadline - loop.time())
+        return evidence(provenance(), gaps=(Gap(reason=Reason.DeadlineExceeded, detail="not all of it"),))
+
+    loop.call_at(deadline - 0.05, time.sleep, 0.5)
+    circumstances = Circumstances(now=NOW, deadline=deadline, uncovered=Uncovered.ALLOW)
+    members = snapshot(policy())
+    verdict = await decide(workload(), snapshot=members, gather=until_the_deadline, circumstances=circumstances)
+    assert verdict.allowed
 
 
 @pytest.mark.parametrize(("mode", "seconds"), [(Mode.AUDIT, 0.5), (Mode.WARN, 2.0), (Mode.ENFORCE, 10.0)])

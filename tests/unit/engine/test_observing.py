@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncGenerator
+from typing import Self
 
 import pytest
 
@@ -9,7 +10,7 @@ from controller.core.errors import NavicertError, RegistryDenied, RegistryUnavai
 from controller.core.image import Digest, Repository
 from controller.engine.observing import KnownHosts, ObservedRegistry
 from controller.engine.policies import PolicyStore
-from controller.registry.client import Fetched
+from controller.registry.client import Deadline, Fetched
 from controller.wire.policy import KINDS
 from tests.support import objects
 
@@ -19,6 +20,9 @@ CONTENT = Digest.of(b"content")
 class Answering:
     def __init__(self, error: NavicertError | None = None, *, pages: int = 2) -> None:
         self._error, self._pages = error, pages
+
+    def within(self, _deadline: Deadline) -> Self:
+        return self
 
     async def manifest(self, _repository: Repository, reference: Digest | str) -> Fetched | None:
         if self._error is not None:

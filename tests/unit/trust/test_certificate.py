@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.signer import CertificateSigner, SubjectType
 from controller.trust.certificate import refuse_anchors, verify_certificate
+from controller.trust.leaf import load_leaf
 from controller.trust.root import SigstoreMaterial, compile_sigstore
 from controller.wire.trustedroot import parse_trusted_root
 from tests.support.authority import IDENTITY, ISSUER, OLD_EXTENSIONS, Authority, Leaf, Submission
@@ -59,7 +60,7 @@ def verify(
     sct: bool = True,
 ) -> CertificateSigner:
     return verify_certificate(
-        leaf,
+        load_leaf(leaf),
         intermediates=intermediates,
         material=material,
         root_name="acme",
@@ -266,7 +267,9 @@ class TestTimes:
 
     def test_without_a_time_nothing_is_proven(self) -> None:
         with pytest.raises(ValueError, match="time"):
-            verify_certificate(issue(), intermediates=(), material=MATERIAL, root_name="acme", times=(), sct=True)
+            verify_certificate(
+                load_leaf(issue()), intermediates=(), material=MATERIAL, root_name="acme", times=(), sct=True
+            )
 
 
 class TestPath:

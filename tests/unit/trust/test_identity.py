@@ -9,6 +9,7 @@ from cryptography import x509
 
 from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner, Extensions
+from controller.trust.extensions import read_extensions
 from controller.trust.identity import signer_of
 from tests.support.authority import COMMIT, IDENTITY, ISSUER, NEW_EXTENSIONS, OLD_EXTENSIONS, Leaf
 from tests.support.der import element, utf8
@@ -20,7 +21,7 @@ BOTH: Mapping[int, str | bytes] = {**OLD_EXTENSIONS, **NEW_EXTENSIONS}
 
 def read(extensions: Mapping[int, str | bytes]) -> CertificateSigner:
     der = acme().authority.issue(Leaf(span=LEAF_SPAN, fulcio=extensions), KeyPair("leaf").spki, ())
-    return signer_of(x509.load_der_x509_certificate(der), root_name="acme")
+    return signer_of(read_extensions(x509.load_der_x509_certificate(der)), root_name="acme")
 
 
 def test_every_extension_is_read() -> None:

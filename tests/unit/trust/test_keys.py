@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, padding, rsa
 
 from controller.core.errors import MalformedAttestation, MalformedDocument, NotVerified
-from controller.trust.keys import Algorithm, parse_public_key, public_key_of_certificate, public_key_of_der
+from controller.trust.keys import parse_public_key, public_key_of_der, verifying_key_of
+from controller.trust.leaf import load_leaf
+from controller.trust.verifying import Algorithm
 from tests.support.authority import Leaf
 from tests.support.defects import Defect, forge_signature
 from tests.support.der import bits, oid, sequence
@@ -337,17 +339,18 @@ class TestCertificates:
     @pytest.mark.parametrize("kind", KINDS)
     def test_the_key_is_the_certificate_s(self, kind: KeyKind) -> None:
         der = acme().authority.issue(Leaf(span=LEAF_SPAN), pair(kind).spki, ())
-        public_key_of_certificate(der).verify(pair(kind).sign(MESSAGE), MESSAGE)
+        verifying_key_of(load_leaf(der).certificate).verify(pair(kind).sign(MESSAGE), MESSAGE)
 
     @pytest.mark.case("TYPE-021")
     @pytest.mark.parametrize("content", [pair(KeyKind.P256).spki, pair(KeyKind.P256).pem, b"", b"\x30\x80"])
     def test_a_bare_key_is_no_certificate(self, content: bytes) -> None:
         with pytest.raises(MalformedAttestation):
-            public_key_of_certificate(content)
+            load_leaf(content)
 
     @pytest.mark.case("KEY-006")
     def test_a_certificate_for_a_weak_key_is_refused(self) -> None:
         weak = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()
         spki = weak.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        der = acme().authority.issue(Leaf(span=LEAF_SPAN), spki, ())
         with pytest.raises(NotVerified, match="not accepted"):
-            public_key_of_certificate(acme().authority.issue(Leaf(span=LEAF_SPAN), spki, ()))
+            verifying_key_of(load_leaf(der).certificate)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from controller.core.errors import MalformedDocument
-from controller.trust.keys import Algorithm, parse_public_key
+from controller.trust.keys import parse_public_key
 from controller.trust.root import (
     Require,
     RootKey,
@@ -21,6 +21,7 @@ from controller.trust.root import (
     compile_sigstore,
     public_good,
 )
+from controller.trust.verifying import Algorithm
 from controller.wire.trustedroot import parse_trusted_root
 from tests.support.foundry import SigningKey
 from tests.support.instance import acme, stranger

@@ -12,6 +12,7 @@ import pytest
 
 from controller.core.errors import NotVerified
 from controller.trust.certificate import verify_certificate
+from controller.trust.leaf import load_leaf
 from controller.trust.root import compile_sigstore
 from controller.trust.sct import MAX_TIMESTAMPS
 from controller.wire.trustedroot import parse_trusted_root
@@ -36,7 +37,7 @@ def verify(
     if window:
         document["ctlogs"][0]["publicKey"]["validFor"] = {"start": rfc3339(SPAN.start)} | window
     verify_certificate(
-        acme().authority.issue(leaf or Leaf(span=LEAF_SPAN), KEY.spki, submissions),
+        load_leaf(acme().authority.issue(leaf or Leaf(span=LEAF_SPAN), KEY.spki, submissions)),
         intermediates=(),
         material=compile_sigstore(parse_trusted_root(json.dumps(document))),
         root_name="acme",

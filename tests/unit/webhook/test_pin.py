@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -12,7 +12,7 @@ from controller.core.errors import RegistryDenied, RegistryUnavailable
 from controller.core.image import Digest, Repository
 from controller.engine.pinning import Resolver
 from controller.engine.policies import PolicyStore
-from controller.registry.client import Fetched
+from controller.registry.client import Deadline, Fetched
 from controller.telemetry import Metrics
 from controller.webhook.asgi import Message
 from controller.webhook.pinning import Pinner
@@ -35,6 +35,9 @@ class Tags:
     def __init__(self, *, error: Exception | None = None, seconds: float = 0, content: bytes = INDEX) -> None:
         self.asked: list[str] = []
         self._error, self._seconds, self._content = error, seconds, content
+
+    def within(self, _deadline: Deadline) -> Self:
+        return self
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
         self.asked.append(f"{repository}:{reference}")

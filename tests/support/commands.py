@@ -1,0 +1,39 @@
+"""The command line run in this process: exit code and both streams, as a shell would have them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from controller.cli.main import main
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Commands:
+    """Runs `navicert`; whatever the user has in his home and environment does not count."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+        monkeypatch.setenv("HOME", str(home))
+        for name in ("DOCKER_CONFIG", "KUBECONFIG"):
+            monkeypatch.delenv(name, raising=False)
+
+    def __call__(self, *arguments: str | Path) -> Ended:
+        self._monkeypatch.setattr(sys, "argv", ["navicert", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = self._capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        assert "Traceback" not in err
+        return Ended(code=ended.value.code, out=out, err=err)
