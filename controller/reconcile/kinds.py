@@ -41,7 +41,7 @@ async def install_kinds(client: ApiClient, *, reports: str) -> None:
 
 
 async def _served(client: ApiClient, definition: Object) -> None:
-    while not _established(await client.get(_path(definition))):
+    while not _established(await client.get(_path(definition))):  # noqa: ASYNC110 (a fact of the server, needed once)
         await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -17,9 +17,9 @@ _TEXT: Schema = {"type": "string"}
 _ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _REFERENCE: Schema = {
     "type": "object",
-    "properties": {
-        name: _TEXT for name in ("apiVersion", "kind", "namespace", "name", "uid", "resourceVersion", "fieldPath")
-    },
+    "properties": dict.fromkeys(
+        ("apiVersion", "kind", "namespace", "name", "uid", "resourceVersion", "fieldPath"), _TEXT
+    ),
 }
 _TIMESTAMP: Schema = {
     "type": "object",
@@ -34,7 +34,7 @@ _RESULT: Schema = {
     "type": "object",
     "required": ["policy"],
     "properties": {
-        **{name: _TEXT for name in ("source", "policy", "rule", "category", "message")},
+        **dict.fromkeys(("source", "policy", "rule", "category", "message"), _TEXT),
         "result": {"type": "string", "enum": [*OUTCOMES]},
         "severity": {"type": "string", "enum": [*_SEVERITIES]},
         "scored": {"type": "boolean"},

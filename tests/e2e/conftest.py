@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,3 +57,15 @@ def trusted() -> list[bytes]:
 def cluster(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     folder: Path = tmp_path_factory.mktemp("helm")
     return Cluster(node.client(), Helm(folder, node.kubeconfig), folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What both programs complained of stands beside a failure."""
+    report = yield
+    cluster = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and isinstance(cluster, Cluster):
+        said = (line for component in ("webhook", "operator") for line in cluster.logs(component).splitlines())
+        complaints = [line for line in said if '"level":"info"' not in line]
+        report.sections.append(("both programs", "\n".join(complaints[-40:])))
+    return report

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 import yaml
@@ -119,7 +120,7 @@ class Admissions:
             if told is None or "NoProvenance" not in told:
                 self.failed.append(str(told))
 
-    def __enter__(self) -> Admissions:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

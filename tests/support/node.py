@@ -3,8 +3,8 @@
 Everything it is made of ends with one process, whose death the kernel turns into everybody's. It has a network of its
 own: whoever talks to it enters that network first, and then uses ordinary addresses and ports.
 
-There is no kube-proxy and no DNS: the API server reaches Services by their endpoints, and pods reach the API server, the
-node's address and each other.
+There is no kube-proxy and no DNS: the API server reaches Services by their endpoints, and pods reach the API server,
+the node's address and each other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -60,8 +61,8 @@ def pause_image(folder: Path) -> Image:
     """An image of one static program that waits, and reaps."""
     (folder / "pause").mkdir(parents=True)
     (folder / "pause.c").write_text(PAUSE_SOURCE)
-    compiled = ["gcc", "-Os", "-static", "-s", "-o", folder / "pause" / "pause", folder / "pause.c"]
-    subprocess.run(compiled, check=True)
+    source, program = str(folder / "pause.c"), str(folder / "pause" / "pause")
+    subprocess.run(["gcc", "-Os", "-static", "-s", "-o", program, source], check=True)
     return build_image([folder / "pause"], architecture=platform.machine(), entrypoint=["/pause"], user="65535:65535")
 
 
@@ -164,8 +165,14 @@ class Node:
         for name in PROGRAMS:
             (programs / name).symlink_to(binary(name))
         settings = {
-            **{"ROOT": self.folder, "BIN": programs, "CGROUP": self._cgroup, "NODE_IP": ADDRESS, "PAUSE": PAUSE},
-            **{"SERVICE_IP": SERVICE_ADDRESS, "SERVICES": SERVICES, "PODS": PODS},
+            "ROOT": self.folder,
+            "BIN": programs,
+            "CGROUP": self._cgroup,
+            "NODE_IP": ADDRESS,
+            "PAUSE": PAUSE,
+            "SERVICE_IP": SERVICE_ADDRESS,
+            "SERVICES": SERVICES,
+            "PODS": PODS,
         }
         command: Sequence[str | Path] = [
             *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"),
@@ -195,6 +202,13 @@ class Node:
         return any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"])
 
 
+def main() -> int:
+    """Says what this machine lacks, and succeeds where that is nothing."""
+    lacks = missing()
+    sys.stdout.write("; ".join(lacks))
+    return 1 if lacks else 0
+
+
 def _set_network(descriptor: int) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if library.setns(descriptor, _CLONE_NEWNET) != 0:
@@ -207,3 +221,7 @@ def _removed(folder: Path) -> bool:
         with suppress(OSError):
             Path(path).rmdir()
     return not folder.exists()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

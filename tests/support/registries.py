@@ -252,7 +252,8 @@ def _arguments(
     kind: Kind, folder: Path, tls: tuple[Path, Path] | None, auth: Mapping[str, Any] | None, listen: str
 ) -> list[str | Path]:
     if kind is Kind.REFERRERS:
-        return ["--listen", listen, *(["--tls-cert", tls[0], "--tls-key", tls[1]] if tls else [])]
+        identified: list[str | Path] = ["--tls-cert", tls[0], "--tls-key", tls[1]] if tls else []
+        return ["--listen", listen, *identified]
     http: dict[str, Any] = {"addr": listen}
     if tls:
         http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
