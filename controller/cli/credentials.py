@@ -30,3 +30,8 @@ def _own() -> Path | None:
         return None
     file = Path(folder, CONFIG_FILE)
     return file if file.is_file() else None
+
+
+def read_credentials(path: Path | None, programs: Path | None) -> Credentials:
+    """Those of a Docker configuration, or none without one; its programs are run from one folder only."""
+    return NO_CREDENTIALS if path is None else FileCredentials(path, programs=CredentialPrograms(programs))

@@ -21,7 +21,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(list(REPORT_KINDS)),
     default=POLICY_REPORTS,
     show_default=True,
-    help="The API whose report kinds are added where the cluster lacks them.",
+    help="Whose report kinds are added where the cluster lacks them: what the operator is told to write.",
 )
 def install_kinds(kubeconfig: Path | None, reports: str) -> None:
     """Bring the kinds of Navicert to this version; objects of these kinds stay as they are."""

@@ -14,12 +14,16 @@ USAGE, IGNORANCE, INTERRUPTED = 2, 3, 130
 _COMMANDS = {
     "In a cluster": {
         "serve": ("controller.cli.serve", "The webhook: policies from the cluster, or from files."),
-        "reconcile": ("controller.cli.reconcile", "The operator: statuses, certificates, webhooks, trust roots."),
+        "reconcile": (
+            "controller.cli.reconcile",
+            "The operator: statuses, certificates, webhooks, trust roots, the scan.",
+        ),
         "install-kinds": ("controller.cli.install_kinds", "The kinds of this version, before anything that uses them."),
     },
     "On a laptop or in a pipeline": {
         "verify": ("controller.cli.verify", "Whether images would be admitted, and why."),
         "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
+        "scan": ("controller.cli.scan", "The audit of what runs in a cluster, as a table, JSON or reports."),
         "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
         "test": ("controller.cli.test", "Whether policies decide as their tests say, offline."),
         "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),

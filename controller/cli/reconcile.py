@@ -10,21 +10,31 @@ from typing import Any
 import click
 
 from controller import __version__
+from controller.cli.credentials import read_credentials
+from controller.cli.files import read_registries
 from controller.core.errors import MalformedDocument
+from controller.core.policy import Uncovered
+from controller.engine.audit import AuditSettings
 from controller.kube.connection import from_kubeconfig, in_cluster, own_namespace
 from controller.kube.owner import token_owner
+from controller.reconcile.look import ScanSettings
 from controller.reconcile.names import Home
 from controller.reconcile.operator import OperatorSettings
 from controller.reconcile.operator import reconcile as run_operator
 from controller.reconcile.registering import Exposure
 from controller.settings import MAX_PORT, Address, parse_duration
 from controller.telemetry import configure_logging
-from controller.wire.webhooks import MAX_EXEMPT, NEVER_EXEMPT
+from controller.wire.registries import Registries
+from controller.wire.report import ReportForm
+from controller.wire.webhooks import ALWAYS_EXEMPT, MAX_EXEMPT, NEVER_EXEMPT
 
 _log = logging.getLogger(__name__)
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PATH = click.Path(exists=True, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _OWN, _GIVEN = "self", "given"
+_REPORTS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.OPEN_REPORTS, "none": None}
 
 
 @click.command()
@@ -58,6 +68,35 @@ _OWN, _GIVEN = "self", "given"
     show_default=True,
     help="How far after its creation a SLSAException may reach.",
 )
+@click.option(
+    "--scan-period",
+    type=parse_duration,
+    metavar="DURATION",
+    default="12h",
+    show_default=True,
+    help="How often everything that runs is judged anew, whatever happens; spread over that time.",
+)
+@click.option(
+    "--reports",
+    type=click.Choice(list(_REPORTS)),
+    default="policyreport",
+    show_default=True,
+    help="What the scan writes: wgpolicyk8s.io PolicyReports, openreports.io Reports, or nothing.",
+)
+@click.option(
+    "--uncovered",
+    type=click.Choice([choice.value for choice in Uncovered]),
+    default=Uncovered.ALLOW.value,
+    show_default=True,
+    help="What the webhook does with an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
+)
+@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
+@click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
+@click.option(
+    "--credential-programs",
+    type=_FOLDER,
+    help="The folder of the docker-credential-* programs that --credentials may name.",
+)
 @click.option("--kubeconfig", type=_FILE, help="The cluster to work in; default: the pod's own.")
 @click.option(
     "--status-listen",
@@ -78,20 +117,38 @@ def reconcile(**options: Any) -> None:
     """Run the operator until SIGTERM. Of several, one works and the others wait for its lease."""
     configure_logging(options["log_level"])
     logging.getLogger("kopf").setLevel(logging.ERROR)
+    namespace = options["namespace"] or own_namespace()
     connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
-    owner = token_owner(connection.authorization() or "")
     settings = OperatorSettings(
-        home=Home(namespace=options["namespace"] or own_namespace(), name=options["name"], owner=owner),
+        home=Home(namespace=namespace, name=options["name"], owner=token_owner(connection.authorization() or "")),
         identity=f"{os.uname().nodename}_{uuid.uuid4()}",
         status_listen=options["status_listen"],
         exposure=Exposure(port=options["service_port"], exempt=_exempt(options["exempt"])),
         own_certificates=options["certificates"] == _OWN,
         exception_maximum=options["exception_maximum"],
+        registries=read_registries(options["registries"]) if options["registries"] else Registries(),
+        credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        scan=_scan(options, namespace),
+        reports=_REPORTS[options["reports"]],
     )
     if settings.home.namespace == NEVER_EXEMPT:
         raise MalformedDocument("Navicert needs a namespace of its own, not default: its own is exempt")
     _log.info("starting", extra={"version": __version__, "identity": settings.identity})
     asyncio.run(run_operator(connection, settings))
+
+
+def _scan(options: dict[str, Any], namespace: str) -> ScanSettings:
+    """Evidence is looked at anew within each period, however long a cache would keep it."""
+    period = options["scan_period"]
+    return ScanSettings(
+        period=period,
+        exempt=frozenset({ALWAYS_EXEMPT, namespace, *options["exempt"]}),
+        audit=AuditSettings(
+            uncovered=Uncovered(options["uncovered"]),
+            exception_maximum=options["exception_maximum"],
+            max_age=period.total_seconds() / 2,
+        ),
+    )
 
 
 def _exempt(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import click
 import uvloop
 
 from controller import __version__
+from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
 from controller.cli.known import Known, know
 from controller.core.policy import Uncovered
@@ -27,11 +28,10 @@ from controller.engine.hosts import named_hosts
 from controller.engine.observing import KnownHosts, ObservedRegistry
 from controller.engine.pinning import Resolver
 from controller.engine.policies import PolicyStore, Snapshot, Source
-from controller.registry.client import NO_CREDENTIALS, RegistryClient
-from controller.registry.credentials import Credentials, FileCredentials
-from controller.registry.programs import CredentialPrograms
+from controller.registry.client import RegistryClient
+from controller.registry.credentials import Credentials
 from controller.settings import Address, Settings, parse_duration
-from controller.telemetry import Metrics, configure_logging
+from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
 from controller.webhook.asgi import ASGIApp
 from controller.webhook.connections import Terms
@@ -127,19 +127,20 @@ def serve(**options: Any) -> None:
     """
     names = frozenset(name for text in options["client_names"].split(",") if (name := text.strip()))
     settings = Settings(**{**options, "uncovered": Uncovered(options["uncovered"]), "client_names": names})
-    configure_logging(settings.log_level)
+    outlet = configure_outlet(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, outlet))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, outlet: Outlet) -> None:
     metrics = Metrics.create(version=__version__)
+    metrics.watch_log(lambda: outlet.dropped)
     files = CertificateFiles(certificate=settings.tls_cert, key=settings.tls_key, client_ca=settings.client_ca)
     certificate = ServingCertificate(
         files, now=_now, shown=metrics.show_certificate, counted=metrics.count_certificate_load
     )
     registries = read_registries(settings.registries) if settings.registries else Registries()
-    credentials = _credentials(settings)
+    credentials = read_credentials(settings.credentials, settings.credential_programs)
     admission, status = bind(settings.listen), bind(settings.status_listen)
     async with AsyncExitStack() as stack:
         known = await stack.enter_async_context(know(settings, metrics))
@@ -160,12 +161,6 @@ async def _serve(settings: Settings) -> None:
             Listener(serves="status", app=app, bound=status, tls=None, terms=plain),
             drain_seconds=settings.drain_seconds,
         )
-
-
-def _credentials(settings: Settings) -> Credentials:
-    if settings.credentials is None:
-        return NO_CREDENTIALS
-    return FileCredentials(settings.credentials, programs=CredentialPrograms(settings.credential_programs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

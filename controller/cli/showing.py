@@ -6,7 +6,8 @@ from controller.cli.output import Cell, Column, Screen, Tone
 from controller.core.errors import Problem
 from controller.core.policy import Mode
 from controller.core.reasons import Outcome
-from controller.core.verdict import Finding, ImageVerdict, Proven, RequirementVerdict, Verdict
+from controller.core.told import RequirementVerdict
+from controller.core.verdict import Finding, ImageVerdict, Proven, Verdict
 from controller.wire.verification import Answer, answer_of
 
 _COLUMNS = (

@@ -74,8 +74,10 @@ def _tries(demand: Demand, testimony: Testimony, captures: Captures) -> Iterator
         yield Try(demand=demand, testimony=testimony, step=Step.BUILDER, miss=_no_builder(demand, testimony))
     for voice in allowed:
         found = _first_miss(demand, testimony, voice, captures)
-        step, miss = found if found is not None else (Step.MET, None)
-        yield Try(demand=demand, testimony=testimony, step=step, miss=miss, voice=voice)
+        if found is None:
+            yield Try(demand=demand, testimony=testimony, step=Step.MET, voice=voice)
+        else:
+            yield Try(demand=demand, testimony=testimony, step=found[0], miss=found[1], voice=voice)
 
 
 def _first_miss(demand: Demand, testimony: Testimony, voice: Voice, captures: Captures) -> Found | None:

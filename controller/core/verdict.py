@@ -81,20 +81,19 @@ class ImageVerdict:
 class Verdict:
     """The answer for a workload. `images` is empty only for an update that adds or changes no image.
 
-    `conclude` is the way to make one; `unchanged` says out loud that there was nothing to judge.
+    `conclude` is the way to make one; `unchanged` says out loud that there was nothing to judge. `findings` are those
+    of all images.
     """
 
     images: tuple[ImageVerdict, ...]
     unchanged: bool
+    findings: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.unchanged == bool(self.images):
             raise ValueError("a verdict judges images, or says that none changed: nothing vacuous admits")
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings of all images."""
-        return tuple(finding for image in self.images for finding in image.findings)
+        findings = tuple([finding for image in self.images for finding in image.findings])
+        object.__setattr__(self, "findings", findings)
 
     @property
     def allowed(self) -> bool:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from controller.core.errors import MalformedReference
 from controller.core.image import ImageReference
 from controller.core.text import printable
+
+_MAX_KEPT_CHARACTERS = 512  # what is longer is read anew each time
 
 
 class Form(Enum):
@@ -41,11 +44,8 @@ class WorkloadImage:
     @classmethod
     def of(cls, text: str, slots: tuple[Slot, ...]) -> "WorkloadImage":
         """Read the image as the workload writes it. Never raises: a malformed one is judged, not lost."""
-        try:
-            reference = ImageReference.parse(text)
-        except MalformedReference:
-            return cls(slots=slots, text=printable(text, limit=120), reference=None)
-        return cls(slots=slots, text=str(reference), reference=reference)
+        shown, reference = _kept(text) if len(text) <= _MAX_KEPT_CHARACTERS else _read(text)
+        return cls(slots=slots, text=shown, reference=reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +64,17 @@ class Workload:
     images: tuple[WorkloadImage, ...]
     namespace_labels: Mapping[str, str] | None
     mirror: bool = False
+
+
+def _read(text: str) -> tuple[str, ImageReference | None]:
+    try:
+        reference = ImageReference.parse(text)
+    except MalformedReference:
+        return printable(text, limit=120), None
+    return str(reference), reference
+
+
+@lru_cache(maxsize=4096)
+def _kept(text: str) -> tuple[str, ImageReference | None]:
+    """A cluster runs few images, and asks about each of them many times."""
+    return _read(text)

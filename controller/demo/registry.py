@@ -48,10 +48,10 @@ async def serve_registry(pulls: Pulls) -> AsyncIterator[str]:
     """Serve until the context ends; yields host:port. Raises OSError when no port can be had."""
     application = web.Application()
     application.router.add_get(r"/v2/{repository:.+}/{rest:(?:manifests|blobs|referrers)/[^/]+}", pulls.answer)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, LOOPBACK, 0, shutdown_timeout=0).start()
+        await web.TCPSite(runner, LOOPBACK, 0).start()
         yield f"{LOOPBACK}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

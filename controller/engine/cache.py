@@ -11,7 +11,7 @@ from controller.core.image import Digest, Repository
 from controller.engine.look import Found
 from controller.engine.question import Question
 from controller.engine.weight import weigh
-from controller.engine.windows import open_windows
+from controller.engine.windows import Position, position
 
 DEFAULT_BYTES = 64 * 1024 * 1024
 
@@ -35,7 +35,7 @@ class Key:
     wanted: frozenset[str]
     kept: frozenset[str]
     roots: str
-    windows: frozenset[tuple[str, str]]
+    windows: Position
     scope: str
 
 
@@ -49,7 +49,7 @@ def key_of(question: Question, *, evidence_repository: Repository | None, scope:
         wanted=question.wanted,
         kept=question.kept,
         roots=question.roots.revision,
-        windows=open_windows(question.roots, question.now),
+        windows=position(question.roots, question.now),
         scope=scope,
     )
 

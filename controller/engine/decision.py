@@ -1,9 +1,10 @@
 """The one decision: workload and policies in, verdict out. Webhook, scan, command line and policy tests call it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from controller.core.dependencies import wanted_dependencies
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
@@ -19,7 +20,10 @@ from controller.core.workload import Workload, WorkloadImage
 from controller.engine.gathering import Gather, GatherRequest
 from controller.engine.policies import Snapshot
 
+_T = TypeVar("_T")
+
 PARALLEL_IMAGES = 32
+STEPS_IN_A_ROW = 8  # selections and judgements, of a millisecond at most each, before other reviews have a turn
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 MAX_DEPENDENCIES = 32  # of one image that are looked up
 NO_DEPENDENCIES: Mapping[Digest, Evidence] = {}
@@ -64,12 +68,12 @@ async def decide(
     review = _Review(workload, snapshot, gather, circumstances)
     selections: list[Selected] = []
     for image in workload.images:
-        await asyncio.sleep(0)  # other reviews go on, however many images and policies this one has
+        await review.give_way()
         selections.append(select(snapshot.policies, workload, image))
     pairs = list(zip(workload.images, selections, strict=True))
     needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, workload.form, image)]
     served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
-    looked_up = await asyncio.gather(*(review.look_up(*pairs[place]) for place in served))
+    looked_up = await _all([review.look_up(*pairs[place]) for place in served])
     verdicts = dict(zip(served, looked_up, strict=True))
     for place, (image, selected) in enumerate(pairs):
         if place not in verdicts:
@@ -86,6 +90,14 @@ class _Review:
         self._gather = gather
         self._circumstances = circumstances
         self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
+        self._moment = circumstances.moment
+        self._steps = 0
+
+    async def give_way(self) -> None:
+        """Now and then others go on, however many images and policies this review has."""
+        self._steps += 1
+        if self._steps % STEPS_IN_A_ROW == 0:
+            await asyncio.sleep(0)
 
     async def judge(
         self,
@@ -95,9 +107,9 @@ class _Review:
         dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
     ) -> ImageVerdict:
         """The verdict on one image; other reviews go on in between."""
-        await asyncio.sleep(0)
+        await self.give_way()
         policies, workload = self._snapshot.policies, self._workload
-        moment = replace(self._circumstances.moment, dependencies=dependencies)
+        moment = replace(self._moment, dependencies=dependencies) if dependencies else self._moment
         return judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
 
     async def look_up(self, image: WorkloadImage, selected: Selected) -> ImageVerdict:
@@ -120,11 +132,11 @@ class _Review:
         """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
         (SUM-015). Of more than MAX_DEPENDENCIES nothing is known of the others, which meets no requirement."""
         policies = self._snapshot.policies
-        question = Question.of(policies, self._workload, request.reference, evidence, self._circumstances.moment)
+        question = Question.of(policies, self._workload, request.reference, evidence, self._moment)
         sound = [policy for policy, applies in selected if isinstance(policy, Policy) and applies is Applies.YES]
         wanted = wanted_dependencies(sound, question) if question is not None else ()
         asked = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
-        found = await asyncio.gather(*(self._evidence(one) for one in asked))
+        found = await _all([self._evidence(one) for one in asked])
         return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
 
     async def _evidence(self, request: GatherRequest) -> Evidence:
@@ -151,19 +163,23 @@ class _Review:
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
         policies = self._snapshot.policies
         named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
-        named += [builder.trust_roots for builder in policies.builders.values()]
         strictest = _strictest(self._workload, [policy.mode for policy, _ in selected])
-        roots, now = frozenset().union(*named), self._circumstances.now
+        roots, now = policies.builder_roots.union(*named), self._circumstances.now
         return GatherRequest(
             reference=reference,
             wanted=policies.wanted,
             kept=policies.kept,
             roots=self._snapshot.roots.serving(roots),
             stale=frozenset(self._snapshot.roots.stale(roots, now)),
-            now=self._circumstances.now,
+            now=now,
             deadline=_until(strictest, self._circumstances),
             until=self._circumstances.deadline,
         )
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
+    """The results in order; a single one needs no task of its own."""
+    return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
 
 
 def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:

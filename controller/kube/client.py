@@ -27,6 +27,7 @@ __all__ = [
     "Conflict",
     "Event",
     "EventType",
+    "Forbidden",
     "Listing",
     "Object",
     "Resource",
@@ -52,16 +53,21 @@ class Conflict(ApiServerUnavailable):
     """Somebody else wrote in between (409): the object is another version than was read, or there already."""
 
 
+class Forbidden(ApiServerUnavailable):
+    """The API server answered, and these credentials may not do this (403)."""
+
+
 class _TooLong(ApiServerUnavailable):
     """An answer is longer than it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A collection over all namespaces. `path` is its path on the server."""
+    """A collection over all namespaces, or those of it that `labels` selects. `path` is its path on the server."""
 
     kind: str
     path: str
+    labels: str = ""
 
 
 def config_maps(namespace: str) -> Resource:
@@ -71,7 +77,7 @@ def config_maps(namespace: str) -> Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A whole collection as of one resource version."""
+    """A whole collection, or a page of it, as of one resource version."""
 
     objects: tuple[Object, ...]
     version: str
@@ -102,6 +108,7 @@ class Verb(Enum):
     REPLACE = ("PUT", "application/json")
     MERGE = ("PATCH", "application/merge-patch+json")  # RFC 7396
     APPLY = ("PATCH", "application/apply-patch+yaml")  # server-side; the path says for whom, as `applied` does
+    DELETE = ("DELETE", "application/json")  # the document is DeleteOptions
 
 
 def applied(path: str) -> str:
@@ -152,13 +159,17 @@ class ApiClient:
             return await _parsed(await _read(answer, MAX_OBJECT_BYTES), Form.OBJECT)
 
     async def list(self, resource: Resource) -> Listing:
+        """Every object of the collection at once; see `pages`."""
+        pages = [page async for page in self.pages(resource)]
+        return Listing(objects=tuple(one for page in pages for one in page.objects), version=pages[-1].version)
+
+    async def pages(self, resource: Resource) -> AsyncGenerator[Listing, None]:
         """Every object of the collection, page by page. Raises VersionExpired when it changed too much meanwhile.
 
         A page that is too long is asked for again with half as many objects, and so are those after it: only a single
         object larger than MAX_PAGE_BYTES can't be listed. An object that can't be read is there without its spec, as
         `parse_document` says; so it is in `get` and `watch`.
         """
-        objects: list[Object] = []
         position, count = "", PAGE_OBJECTS
         while True:
             try:
@@ -168,10 +179,10 @@ class ApiClient:
                     raise
                 count //= 2
                 continue
-            objects += _objects(page, resource)
+            yield Listing(objects=tuple(_objects(page, resource)), version=_version(page))
             position = str(_metadata(page).get("continue") or "")
             if not position:
-                return Listing(objects=tuple(objects), version=_version(page))
+                return
 
     async def watch(self, resource: Resource, version: str) -> AsyncGenerator[Event, None]:
         """Every change after this version, until the server ends the watch, which it does after WATCH_SECONDS.
@@ -194,6 +205,7 @@ class ApiClient:
 
     async def _page(self, resource: Resource, position: str, count: int) -> Object:
         parameters = {"limit": str(count)} | ({"continue": position} if position else {})
+        parameters |= {"labelSelector": resource.labels} if resource.labels else {}
         limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         async with self._ask(resource.path, parameters, limits) as answer:
             _expect_ok(answer)
@@ -235,6 +247,8 @@ class ApiClient:
 def _expect_ok(answer: aiohttp.ClientResponse) -> None:
     if answer.status == HTTPStatus.GONE:
         raise VersionExpired(f"{answer.url.path}: the resource version has expired")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise Forbidden(f"{answer.url.path}: the API server answered {answer.status}")
     if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise ApiServerUnavailable(f"{answer.url.path}: the API server answered {answer.status}")
 

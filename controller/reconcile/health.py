@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 
 from controller.core.errors import MalformedDocument
+from controller.reconcile.look import ScanFigures
 from controller.settings import Address
 from controller.telemetry import CONTENT_TYPE
 
@@ -33,6 +34,17 @@ class OperatorMetrics:
             "navicert_broken_objects", "Objects that are broken or have no effect, by kind.", "kind"
         )
 
+        self._scanned = self._gauge(
+            "navicert_scan_timestamp_seconds", "When the last look at what runs was finished; 0 before the first."
+        )
+        self._results = self._gauge(
+            "navicert_scan_results", "Results on what runs, one for each policy and image.", "outcome", "mode"
+        )
+        self._images = self._gauge("navicert_scan_images", "Distinct images that run and are not judged.", "coverage")
+        self._reports = self._gauge(
+            "navicert_scan_reports_installed", "0 where reports are to be written and the cluster lacks their kinds."
+        )
+
     def expires(self, certificate: str, time: datetime) -> None:
         """This certificate in use expires then."""
         self._expiry.labels(certificate).set(time.timestamp())
@@ -45,6 +57,16 @@ class OperatorMetrics:
         self._refreshed.clear()
         for root, time in refreshed.items():
             self._refreshed.labels(root).set(time.timestamp() if time else 0.0)
+
+    def show_scan(self, figures: ScanFigures) -> None:
+        """What the last look at what runs found."""
+        self._scanned.set(figures.time.timestamp())
+        self._results.clear()
+        for (outcome, mode), number in figures.results.items():
+            self._results.labels(outcome, mode).set(number)
+        self._images.labels("uncovered").set(figures.uncovered)
+        self._images.labels("exempt").set(figures.exempt)
+        self._reports.set(float(figures.reports is not False))
 
     def render(self) -> bytes:
         """The text exposition format."""

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 async def install_kinds(client: ApiClient, *, reports: str) -> None:
-    """Bring the five kinds to this version, add the report kinds of this group where they are lacking, and wait until
+    """Bring the five kinds to this version, add the report kinds of this setting where they are lacking, and wait until
     the API server serves all of them.
 
     Objects of the kinds stay. Report kinds that are there are left alone, whoever brought them. Raises

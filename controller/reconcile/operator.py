@@ -8,19 +8,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from controller.core.errors import Unavailable
+from controller.engine.gathering import Gather
+from controller.engine.opening import open_gatherer
 from controller.engine.policies import Snapshot
 from controller.kube.client import ApiClient, Object
 from controller.kube.connection import Connection
+from controller.reconcile.changes import ChangeTeller
 from controller.reconcile.events import EventWriter
 from controller.reconcile.health import OperatorMetrics, served
 from controller.reconcile.keeping import GivenCertificates, Keeper, OwnCertificates
 from controller.reconcile.lease import Elector
+from controller.reconcile.look import ScanSettings
 from controller.reconcile.names import Home
 from controller.reconcile.registering import Exposure, Registrar
+from controller.reconcile.reports import Reports
 from controller.reconcile.roots import RootRefresher
+from controller.reconcile.scan import Scan
 from controller.reconcile.statuses import Statuses
 from controller.reconcile.watching import watch
+from controller.registry.credentials import Credentials
 from controller.settings import Address
+from controller.wire.registries import Registries
+from controller.wire.report import ReportForm
 
 RESTORED = "WebhooksRestored"
 _SHOW_SECONDS = 1.0
@@ -30,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
-    """Everything `navicert reconcile` can be told."""
+    """Everything `navicert reconcile` can be told. Without `reports` none are written, and the scan goes on."""
 
     home: Home
     identity: str
@@ -38,6 +47,10 @@ class OperatorSettings:
     exposure: Exposure
     own_certificates: bool
     exception_maximum: timedelta
+    registries: Registries
+    credentials: Credentials
+    scan: ScanSettings
+    reports: ReportForm | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +99,11 @@ async def _elected(
 ) -> None:
     try:
         await elector.acquire()
-        await _lead(_parts(client, settings, elector, metrics), connection, elector, metrics)
+        parts = _parts(client, settings, elector, metrics)
+        current = parts.statuses.snapshot
+        async with open_gatherer(settings.registries, settings.credentials, current) as gather:
+            scan = _scan(client, settings, elector, parts, gather)
+            await _lead(parts, scan, connection, elector, metrics)
     except Unavailable as error:
         _log.error("ending", extra={"error": str(error)})
         raise
@@ -94,7 +111,7 @@ async def _elected(
         await elector.release()
 
 
-async def _lead(parts: _Parts, connection: Connection, elector: Elector, metrics: OperatorMetrics) -> None:
+async def _lead(parts: _Parts, scan: Scan, connection: Connection, elector: Elector, metrics: OperatorMetrics) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             for work in (
@@ -103,6 +120,7 @@ async def _lead(parts: _Parts, connection: Connection, elector: Elector, metrics
                 parts.roots.run(parts.statuses.wake),
                 parts.registrar.run(_now),
                 _watch_when_looked(connection, parts.statuses),
+                scan.run(_now, metrics.show_scan),
                 _show(parts, metrics),
             ):
                 group.create_task(work)
@@ -133,6 +151,17 @@ def _parts(client: ApiClient, settings: OperatorSettings, elector: Elector, metr
 
     registrar = Registrar(client, write, home, exposure=settings.exposure, keeper=keeper, announce=announce)
     return _Parts(statuses=statuses, roots=roots, registrar=registrar)
+
+
+def _scan(client: ApiClient, settings: OperatorSettings, elector: Elector, parts: _Parts, gather: Gather) -> Scan:
+    return Scan(
+        client,
+        snapshot=parts.statuses.snapshot,
+        gather=gather,
+        settings=settings.scan,
+        reports=Reports(client, elector.write, settings.reports) if settings.reports else None,
+        changes=ChangeTeller(elector.write, identity=settings.identity, now=_now),
+    )
 
 
 async def _watch_when_looked(connection: Connection, statuses: Statuses) -> None:

@@ -1,10 +1,11 @@
 """In the place of a registry that must not, or can't, be asked."""
 
 from collections.abc import AsyncGenerator
+from typing import Self
 
 from controller.core.errors import RegistryUnavailable
 from controller.core.image import Digest, Repository
-from controller.registry.client import Fetched
+from controller.registry.client import Deadline, Fetched
 from controller.wire.oci import Descriptor
 
 
@@ -16,6 +17,10 @@ class NoRegistry:
 
     def __init__(self, why: str) -> None:
         self._why = why
+
+    def within(self, _deadline: Deadline) -> Self:
+        """See Registry."""
+        return self
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:  # noqa: ARG002
         """Raises."""

@@ -8,6 +8,8 @@ from typing import Any, TextIO
 
 import msgspec
 
+from controller.telemetry.outlet import Outlet
+
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
@@ -40,3 +42,14 @@ def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JSONFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def configure_outlet(level: str) -> Outlet:
+    """Send every log line of this process to standard error, from this level on, and wait for nobody to read it."""
+    outlet = Outlet(sys.stderr.fileno())
+    outlet.setFormatter(JSONFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[outlet], force=True)
+    # No line tells these, and each costs every line (Python's logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
+    return outlet

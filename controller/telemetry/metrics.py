@@ -7,6 +7,7 @@ make a series (docs/metrics.md lists them all).
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 from prometheus_client import (
@@ -110,8 +111,8 @@ class Metrics:
 
     def count_review(self, endpoint: str, operation: str, outcome: str, seconds: float) -> None:
         """Count an answer that took this long. Only `operation` may be anything: what is no usual one is `other`."""
-        self._reviews.labels(endpoint, operation if operation in _OPERATIONS else "other", outcome).inc()
-        self._durations.labels(endpoint).observe(seconds)
+        _one(self._reviews, endpoint, operation if operation in _OPERATIONS else "other", outcome).inc()
+        _of(self._durations, endpoint).observe(seconds)
 
     def count_bug(self, endpoint: str, operation: str, seconds: float) -> None:
         """Count an answer of last resort."""
@@ -125,7 +126,7 @@ class Metrics:
     def count_findings(self, findings: Sequence[Finding]) -> None:
         """Count what was found about the images of one workload."""
         for finding in findings:
-            self._findings.labels(finding.reason.name, finding.mode.value, finding.outcome.value).inc()
+            _one(self._findings, finding.reason.name, finding.mode.value, finding.outcome.value).inc()
 
     def count_broken(self, objects: Mapping[str, int]) -> None:
         """Show how many objects of each kind are broken, by kind; a kind that is not named has none."""
@@ -161,9 +162,24 @@ class Metrics:
         """Show what this cache counts."""
         self.registry.register(_Watched(lambda: _cache_families(counters)))
 
+    def watch_log(self, dropped: Callable[[], int]) -> None:
+        """Show how many log lines were dropped so far."""
+        self.registry.register(_Watched(lambda: _log_families(dropped())))
+
     def render(self) -> bytes:
         """The text exposition format."""
         return generate_latest(self.registry)
+
+
+@lru_cache(maxsize=1024)
+def _one(counter: Counter, *labels: str) -> Counter:
+    """The series of these labels, which the library would look up under a lock each time. None is ever taken away."""
+    return counter.labels(*labels)
+
+
+@lru_cache(maxsize=64)
+def _of(histogram: Histogram, *labels: str) -> Histogram:
+    return histogram.labels(*labels)
 
 
 class _Watched(Collector):
@@ -185,6 +201,10 @@ def _root_families(expiries: Mapping[str, datetime]) -> Iterator[Metric]:
     for root, expiry in sorted(expiries.items()):
         family.add_metric([root], expiry.timestamp())
     yield family
+
+
+def _log_families(dropped: int) -> Iterator[Metric]:
+    yield CounterMetricFamily("navicert_log_lines_dropped", "Log lines that nobody took in time.", dropped)
 
 
 def _cache_families(counters: CacheCounters) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 
 from cryptography import x509
 
@@ -98,6 +99,13 @@ class TrustRoot:
         """The key of this name."""
         return next((key for key in self.keys if key.name == name), None)
 
+    @property
+    def edges(self) -> Iterable[tuple[datetime | None, datetime | None]]:
+        """Start and end of the window of each key and of each log."""
+        keys = ((key.not_before, key.not_after) for key in self.keys)
+        logs = ((log.valid.start, log.valid.end) for log in (self.sigstore.logs if self.sigstore else ()))
+        return chain(keys, logs)
+
     def _revision(self) -> str:
         keys = sorted(
             f"{key.name} {key.key.fingerprint} {key.not_before} {key.not_after} {key.revoked_at}" for key in self.keys
@@ -113,14 +121,22 @@ INLINE_PREFIX = "pem:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoots:
-    """All roots that any policy or builder can name, by name. `revision` changes when any of them does."""
+    """All roots that any policy or builder can name, by name. `revision` changes when any of them does.
+
+    `starts` and `ends` are the edges of the windows of all keys and logs, in order.
+    """
 
     roots: Mapping[str, TrustRoot] = field(default_factory=dict)
     revision: str = field(init=False, repr=False, compare=False)
+    starts: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
+    ends: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         revisions = "\n".join(sorted(root.revision for root in self.roots.values()))
         object.__setattr__(self, "revision", hashlib.sha256(revisions.encode()).hexdigest())
+        edges = [edge for root in self.roots.values() for edge in root.edges]
+        object.__setattr__(self, "starts", tuple(sorted(start for start, _ in edges if start is not None)))
+        object.__setattr__(self, "ends", tuple(sorted(end for _, end in edges if end is not None)))
 
     def stale(self, names: Collection[str], now: datetime) -> tuple[str, ...]:
         """Which of these roots, and of those that tell their times, are too old at `now`: in order of name."""

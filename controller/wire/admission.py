@@ -68,6 +68,12 @@ class _Review(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     request: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _Whole(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    api_version: str
+    kind: str
+    request: AdmissionRequest
+
+
 class _Status(msgspec.Struct, frozen=True, kw_only=True):
     code: int
     message: str
@@ -94,20 +100,34 @@ class Pin:
 
 _review = msgspec.json.Decoder(_Review)
 _request = msgspec.json.Decoder(AdmissionRequest)
+_whole = msgspec.json.Decoder(_Whole)
 
 
 def parse_review(body: bytes) -> AdmissionRequest:
     """Read an AdmissionReview v1 that carries a request; raises MalformedReview, whose message is fit to print."""
+    request = _read(body)
+    if not 0 < len(request.uid) <= _MAX_UID_CHARACTERS:
+        raise MalformedReview(f"request.uid has 1 to {_MAX_UID_CHARACTERS} characters")
+    return request
+
+
+def _read(body: bytes) -> AdmissionRequest:
+    """In one pass what is in order; of the rest, piece by piece, what is wrong with it."""
+    try:
+        whole = _whole.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_pieces(body)
+    return whole.request if (whole.kind, whole.api_version) == (KIND, API_VERSION) else _read_pieces(body)
+
+
+def _read_pieces(body: bytes) -> AdmissionRequest:
     review = _decode(_review, body)
     if review.kind != KIND or review.api_version != API_VERSION:
         given = printable(f"{review.api_version} {review.kind}", limit=120)
         raise MalformedReview(f"expected {API_VERSION} {KIND}, got {given}")
     if bytes(review.request) == b"null":
         raise MalformedReview("the AdmissionReview carries no request")
-    request = _decode(_request, review.request)
-    if not 0 < len(request.uid) <= _MAX_UID_CHARACTERS:
-        raise MalformedReview(f"request.uid has 1 to {_MAX_UID_CHARACTERS} characters")
-    return request
+    return _decode(_request, review.request)
 
 
 def render(request: AdmissionRequest, verdict: Verdict) -> bytes:

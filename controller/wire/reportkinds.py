@@ -58,9 +58,10 @@ class ReportKind:
     namespaced: bool
 
 
-POLICY_REPORTS, OPEN_REPORTS = "wgpolicyk8s.io", "openreports.io"
+POLICY_REPORTS, OPEN_REPORTS = "policyreport", "openreports"
+_WITH_SOURCE = "openreports.io"
 REPORT_KINDS: Mapping[str, tuple[ReportKind, ...]] = {
-    group: (
+    setting: (
         ReportKind(group=group, version=version, name=name, plural=f"{name.lower()}s", short=short, namespaced=True),
         ReportKind(
             group=group,
@@ -71,11 +72,12 @@ REPORT_KINDS: Mapping[str, tuple[ReportKind, ...]] = {
             namespaced=False,
         ),
     )
-    for group, version, name, short in (
-        (POLICY_REPORTS, "v1alpha2", "PolicyReport", "polr"),
-        (OPEN_REPORTS, "v1alpha1", "Report", "reps"),
+    for setting, group, version, name, short in (
+        (POLICY_REPORTS, "wgpolicyk8s.io", "v1alpha2", "PolicyReport", "polr"),
+        (OPEN_REPORTS, _WITH_SOURCE, "v1alpha1", "Report", "reps"),
     )
-}
+} | {"none": ()}
+"""What each value of the setting `reports` needs."""
 
 
 def render_report_definition(kind: ReportKind) -> Schema:
@@ -108,7 +110,7 @@ def render_report_definition(kind: ReportKind) -> Schema:
 
 
 def _report_schema(kind: ReportKind) -> Schema:
-    source = {"source": _TEXT} if kind.group == OPEN_REPORTS else {}
+    source = {"source": _TEXT} if kind.group == _WITH_SOURCE else {}
     return {
         "type": "object",
         "description": f"Outcomes of policies, as {kind.group} defines them. Installed by Navicert, for any writer.",

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from controller.core.errors import Problem
-from controller.core.verdict import Finding, ImageVerdict, RequirementVerdict, Verdict, conclude
+from controller.core.told import RequirementVerdict
+from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 
 Answer = Literal["admitted", "refused", "unknown"]
 Outcome = Literal["pass", "fail", "error", "skip"]

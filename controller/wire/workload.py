@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from controller.core.errors import MalformedReview
-from controller.core.image import ImageReference
 from controller.core.text import printable
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
 from controller.wire.admission import AdmissionRequest
@@ -97,10 +96,11 @@ def _pod(workload: _Object) -> Pod:
 
 def _images(named: Iterable[Place]) -> tuple[WorkloadImage, ...]:
     """One entry for each distinct image, in order of appearance; different spellings of one reference are one image."""
-    grouped: dict[ImageReference | str, tuple[WorkloadImage, list[Slot]]] = {}
+    grouped: dict[str, tuple[WorkloadImage, list[Slot]]] = {}
     for place in named:
         image = WorkloadImage.of(place.text, ())
-        grouped.setdefault(image.reference or place.text, (image, []))[1].append(place.slot)
+        name = place.text if image.reference is None else image.text  # no reference looks like what is none
+        grouped.setdefault(name, (image, []))[1].append(place.slot)
     return tuple(
         WorkloadImage(slots=tuple(slots), text=image.text, reference=image.reference)
         for image, slots in grouped.values()

@@ -231,6 +231,18 @@ def test_a_pod_is_pinned_and_judged_when_its_images_change_only(client: Client, 
     assert registered.taken() == []
 
 
+@pytest.mark.case("COV-011")
+def test_what_is_being_deleted_goes_without_the_webhook(client: Client, registered: Recorder) -> None:
+    held = pod()
+    held["metadata"]["finalizers"] = ["acme.example/hold"]
+    path = create(client, "pods", held)
+    registered.taken()
+    client.delete(path)
+    patch(client, path, {"metadata": {"finalizers": None}})
+    assert registered.taken() == []
+    wait_until(lambda: client.get(path)[0] == HTTPStatus.NOT_FOUND, timeout=SECONDS)
+
+
 def test_an_image_volume_that_changes_is_judged_and_another_volume_is_not(client: Client, registered: Recorder) -> None:
     path = create(client, "deployments", workload("Deployment"))
     registered.taken()
@@ -258,6 +270,7 @@ def test_many_containers_cost_no_more_than_the_api_server_allows(client: Client,
 
 
 @pytest.mark.case("OPS-012")
+@pytest.mark.case("COV-019")
 @pytest.mark.parametrize("namespace", [HOME, "kube-system"])
 def test_exempt_namespaces_are_exempt_by_name_and_no_label_makes_one(
     namespace: str, client: Client, registered: Recorder

@@ -114,7 +114,7 @@ def test_a_report_is_kept_as_it_was_written(plane: ControlPlane) -> None:
 
 def test_a_right_that_is_lacking_is_told_and_ends_with_ignorance(plane: ControlPlane) -> None:
     """Asking for the other reports needs a chart that was told so: the rights name each kind."""
-    told = install_kinds(plane, "--reports", "openreports.io")
+    told = install_kinds(plane, "--reports", "openreports")
     assert told.returncode == 3
     assert "reports.openreports.io" in told.stderr
     assert "403" in told.stderr

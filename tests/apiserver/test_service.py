@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support import objects
 from tests.support.balancer import Balancer
-from tests.support.cluster import NAMESPACE, ROOT, apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.cluster import API, NAMESPACE, ROOT, apply, install_kinds, policy, provenance, service_account, trust
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.pki import Authority
 from tests.support.processes import wait_until
@@ -31,6 +32,7 @@ from tests.support.webhook import Webhook
 REGISTRATIONS = "/apis/admissionregistration.k8s.io/v1"
 CALLER = "apiserver"  # what the API server's client certificate is called
 RELOAD_SECONDS = 25.0
+STRICT = {"tier": "strict"}
 
 _names = count()
 
@@ -235,6 +237,79 @@ def test_a_fabricated_owner_is_no_reason_to_skip(cluster: Cluster) -> None:
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}
     spec = {"containers": [container(cluster.unsigned.reference)]}
     assert refused(cluster.create("Pod", spec, ownerReferences=[owner], labels={"navicert.dev/verified": "true"}))
+
+
+@pytest.mark.case("COV-006")
+def test_a_deployment_that_asks_for_no_pod_yet_is_judged_when_it_is_made(cluster: Cluster) -> None:
+    assert refused(cluster.create("Deployment", templated("Deployment", cluster.unsigned.reference) | {"replicas": 0}))
+
+
+@pytest.mark.case("COV-017")
+def test_what_another_mutation_injects_is_judged(cluster: Cluster) -> None:
+    with injecting(cluster, cluster.unsigned.reference):
+        wait_until(lambda: refused(cluster.create_pod(container(cluster.good.reference))), timeout=20)
+    wait_until(lambda: cluster.create_pod(container(cluster.good.reference))[0] == HTTPStatus.CREATED, timeout=20)
+
+
+@pytest.mark.case("COV-021")
+@pytest.mark.case("COV-022")
+def test_labels_that_make_a_stricter_policy_match_change_nothing_for_what_runs(cluster: Cluster) -> None:
+    """It is for the scan to report what runs."""
+    spec = {"mode": "Enforce", "require": {"buildLevel": 3}}
+    scopes = {
+        "by-pod": {"podSelector": {"matchLabels": STRICT}},
+        "by-namespace": {"namespaces": {"selector": {"matchLabels": STRICT}}},
+    }
+    for name, match in scopes.items():
+        apply(cluster.client, objects.document("ClusterSLSAPolicy", name, spec | {"match": match}))
+    good = container(cluster.good.reference)
+    wait_until(lambda: refused(cluster.create("Pod", {"containers": [good]}, labels=STRICT), "LevelTooLow"), timeout=10)
+    status, made = cluster.create_pod(good)
+    assert status == HTTPStatus.CREATED
+    namespace = f"/api/v1/namespaces/{NAMESPACE}"
+    path = f"{namespace}/pods/{made['metadata']['name']}"
+    try:
+        assert cluster.client.patch(path, {"metadata": {"labels": STRICT}})[0] == HTTPStatus.OK
+        assert cluster.client.patch(namespace, {"metadata": {"labels": STRICT}})[0] == HTTPStatus.OK
+        assert cluster.client.patch(path, {"metadata": {"labels": {"edited": "yes"}}})[0] == HTTPStatus.OK
+        wait_until(lambda: refused(cluster.create_pod(good), "LevelTooLow"), timeout=10)
+    finally:
+        cluster.client.patch(namespace, {"metadata": {"labels": dict.fromkeys(STRICT)}})
+        for name in scopes:
+            cluster.client.delete(f"{API}/clusterslsapolicies/{name}")
+        wait_until(lambda: cluster.create_pod(good)[0] == HTTPStatus.CREATED, timeout=10)
+
+
+@contextmanager
+def injecting(cluster: Cluster, image: str) -> Iterator[None]:
+    """Meanwhile every new pod gets another container, as a service mesh's webhook would add it."""
+    expression = (
+        f'Object{{spec: Object.spec{{containers: [Object.spec.containers{{name: "sidecar", image: "{image}"}}]}}}}'
+    )
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}],
+    }
+    kinds = {"mutatingadmissionpolicies": spec, "mutatingadmissionpolicybindings": {"policyName": "sidecar"}}
+    names = {"mutatingadmissionpolicies": "MutatingAdmissionPolicy"}
+    for plural, said in kinds.items():
+        kind = names.get(plural, "MutatingAdmissionPolicyBinding")
+        document = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": kind,
+            "metadata": {"name": "sidecar"},
+            "spec": said,
+        }
+        status, body = cluster.client.create(f"{REGISTRATIONS}/{plural}", document)
+        assert status == HTTPStatus.CREATED, body
+    try:
+        yield
+    finally:
+        for plural in kinds:
+            cluster.client.delete(f"{REGISTRATIONS}/{plural}/sidecar")
 
 
 @pytest.mark.case("MODE-008")

@@ -19,7 +19,7 @@ from controller.wire.workload import parse_workload
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 HELP_WIDTH = 98  # of a terminal of 100: click keeps two free
-LINK = re.compile(r"\]\((?!https?://)(?P<target>[^)#]+)\)")
+LINK = re.compile(r"\]\((?!https?://)(?P<target>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 
 
 def block(name: str) -> str:
@@ -66,10 +66,36 @@ def test_predicate_of_the_first_attestation_is_json() -> None:
     assert json.loads(text)["runDetails"]["builder"]["id"] in block("policy")
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "SECURITY.md", "CHANGELOG.md", "charts/navicert/README.md", "docs/metrics.md"]
-)
-def test_links_between_pages_lead_somewhere(page: str) -> None:
-    path = ROOT / page
-    targets = [found["target"] for found in LINK.finditer(path.read_text())]
-    assert [target for target in targets if not (path.parent / target).exists()] == []
+def test_it_stays_one_page() -> None:
+    assert len(README.splitlines()) <= 250
+
+
+def pages() -> list[Path]:
+    others = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md", "charts/navicert/README.md")]
+    return [*others, ROOT / "charts/navicert/catalogue/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the headings, as forges make them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for found in LINK.finditer(page.read_text()):
+        target = page if not found["target"] else page.parent / found["target"]
+        assert target.exists(), found[0]
+        assert not found["anchor"] or found["anchor"] in anchors(target), found[0]
+
+
+def test_every_page_is_found_from_the_first() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            links = LINK.finditer(page.read_text())
+            waiting += [(page.parent / found["target"]).resolve() for found in links if found["target"]]
+    assert {page for page in pages() if page not in reached} == set()

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 import uvloop
 
-from tests.bench import gathering, judgement, oracle, reviews, service, verification
+from tests.bench import gathering, judgement, oracle, reviews, scanning, service, verification
 from tests.bench.measure import Ratio
 
 
-def report(title: str, rows: Iterable[Ratio | gathering.Figure | service.Row]) -> None:
+def report(title: str, rows: Iterable[Ratio | gathering.Figure | service.Row | scanning.Pass]) -> None:
     print(f"\n{title}")
     for row in rows:
         print(f"  {row}")
@@ -27,6 +27,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report("Gathering the evidence of one image", runner.run(gathering.measure()))
         report("Reviews over TLS, one process", runner.run(reviews.measure()))
+        report(f"The scan of {scanning.PODS:,} pods", runner.run(scanning.measure()))
         report("Warm reviews over kept TLS connections", runner.run(service.measure()))
 
 

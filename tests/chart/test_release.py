@@ -44,7 +44,7 @@ VALUES: dict[str, Any] = {
         "starterPolicy": False,
         "trustRoots": {"sigstore": False},
         "builders": {"catalogue": []},
-        "reports": {"api": "openreports.io"},
+        "reports": "openreports",
         "networkPolicy": {"enabled": False},
         "webhook": {"tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}}},
     },

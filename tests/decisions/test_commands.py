@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from controller.cli.main import main
-from tests.support.decisions import DIGEST, NOW, Case, read_cases
+from tests.support.caseevidence import DIGEST
+from tests.support.decisions import NOW, Case, read_cases
 
-CASES = [pytest.param(case, id=case.name) for case in read_cases()]
+CASES = [pytest.param(case, id=case.name) for case in read_cases() if case.plain]
 CODES = {200: 0, 403: 1, 503: 3}
 NAMED = f"ghcr.io/acme/shop@{DIGEST}"
 
@@ -63,7 +64,7 @@ def test_a_policy_test_expects_what_the_webhook_answers(case: Case, run: Any, tm
     expected = {name: case.expected[name] for name in ("allowed", "code")} | {"findings": findings}
     asked = {
         "name": case.says,
-        "workload": case.workload(),
+        "workload": case.submitted(),
         "evidence": {"ghcr.io/acme/shop": "layout"} if case.layout(tmp_path / "layout") else {},
         "expect": expected | {"warnings": case.expected.get("warnings", 0)},
     }

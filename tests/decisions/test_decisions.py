@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from controller.webhook.judging import Judge
 from controller.webhook.review import ReviewEndpoint
 from controller.wire.admission import parse_review
 from controller.wire.workload import parse_workload
-from tests.support.decisions import NOW, Case, read_cases
+from tests.support.decisions import Case, read_cases
 
 CASES = [pytest.param(case, id=case.name, marks=[pytest.mark.case(one) for one in case.ids]) for case in read_cases()]
 
@@ -24,8 +25,9 @@ CASES = [pytest.param(case, id=case.name, marks=[pytest.mark.case(one) for one i
 async def decided(case: Case) -> Verdict:
     """What the decision says, as the scan and the command line will ask it."""
     deadline = asyncio.get_running_loop().time() + 10
-    circumstances = Circumstances(now=NOW, deadline=deadline, uncovered=Uncovered(case.uncovered))
+    circumstances = Circumstances(now=case.now, deadline=deadline, uncovered=Uncovered(case.uncovered))
     workload = parse_workload(parse_review(json.dumps(case.review()).encode()))
+    workload = replace(workload, namespace_labels=case.namespace_labels)
     return await decide(workload, snapshot=case.snapshot(), gather=case.gather, circumstances=circumstances)
 
 
@@ -34,14 +36,14 @@ async def answered(case: Case) -> dict[str, Any]:
     snapshot = case.snapshot()
 
     async def labels(_namespace: str, _deadline: float) -> Mapping[str, str]:
-        return {}
+        return case.namespace_labels
 
     judge = Judge(
         snapshot=lambda: snapshot,
         gather=case.gather,
         namespace_labels=labels,
         uncovered=Uncovered(case.uncovered),
-        now=lambda: NOW,
+        now=lambda: case.now,
     )
     sent: list[Any] = []
 

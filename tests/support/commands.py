@@ -24,15 +24,16 @@ class Commands:
     """Runs `navicert`; whatever the user has in his home and environment does not count."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-        monkeypatch.setenv("HOME", str(home))
+        self._home, self._monkeypatch, self._capsys = home, monkeypatch, capsys
         for name in ("DOCKER_CONFIG", "KUBECONFIG"):
             monkeypatch.delenv(name, raising=False)
 
     def __call__(self, *arguments: str | Path) -> Ended:
-        self._monkeypatch.setattr(sys, "argv", ["navicert", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        with self._monkeypatch.context() as patch:
+            patch.setenv("HOME", str(self._home))
+            patch.setattr(sys, "argv", ["navicert", *map(str, arguments)])
+            with pytest.raises(SystemExit) as ended:
+                main()
         out, err = self._capsys.readouterr()
         assert isinstance(ended.value.code, int)
         assert "Traceback" not in err

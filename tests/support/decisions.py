@@ -1,9 +1,11 @@
 """Reads a decision case and carries it out: policies compiled, evidence signed and verified, one decision made."""
 
+from __future__ import annotations
+
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +14,44 @@ import yaml
 from controller.core.evidence import Evidence, Gap, Refused, VerifiedStatement
 from controller.core.image import Digest
 from controller.core.reasons import Reason
+from controller.engine.evidence import gather
+from controller.engine.family import Child, Family
 from controller.engine.gathering import GatherRequest
+from controller.engine.look import Found
 from controller.engine.policies import PolicyStore, Snapshot
+from controller.engine.question import Image, Question
 from controller.trust.verify import judge_candidate
 from controller.wire.policy.kinds import KINDS
-from tests.support.foundry import Foundry, Layer, SigningKey, another_digest, encode
-from tests.support.layouts import LayoutFolder, image
+from controller.wire.policy.unlinked import TufSource
+from controller.wire.refreshed import Place, RefreshedRoot, render_refreshed, source_of
+from tests.support.caseevidence import DIGEST, IMAGE, candidate, filled, layer, merged
+from tests.support.layouts import LayoutFolder
 
-IMAGE = image("the image")
-DIGEST = Digest.of(IMAGE)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[1] / "decisions"
-KEYS = {name: SigningKey() for name in ("builder", "release", "security", "stranger")}
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One decision: what is believed, what is attached, what is asked, and what must come out."""
+    """One decision: what is believed, what is attached, what is asked, and what must come out.
+
+    `evidence` is what is attached to the image, `children` to each child of it when it is an index, and `others` to
+    other images, by name; a text says why none could be gathered.
+    """
 
     name: str
     says: str
     ids: tuple[str, ...]
     objects: tuple[Json, ...]
     evidence: list[Json] | str
-    images: tuple[str, ...]
-    kind: str
+    children: tuple[list[Json], ...] = ()
+    others: Mapping[str, list[Json]] = field(default_factory=dict)
+    config_maps: tuple[Json, ...] = ()
+    workload: Json = field(default_factory=dict)
     uncovered: str
+    now: datetime = NOW
     expected: Json
 
     def snapshot(self) -> Snapshot:
@@ -47,32 +59,73 @@ class Case:
         store = PolicyStore()
         for kind in KINDS:
             store.replace(kind, [one for one in self.objects if one["kind"] == kind])
+        store.replace_config_maps(self.config_maps)
         snapshot = store.current()
         assert snapshot is not None
         return snapshot
 
+    @property
+    def namespace_labels(self) -> Mapping[str, str]:
+        labels: Mapping[str, str] = self.workload.get("namespace_labels", {})
+        return labels
+
     async def gather(self, request: GatherRequest) -> Evidence:
-        """Stands for the registry: what the case attaches, verified by the real verification."""
-        if isinstance(self.evidence, str):
+        """What the case attaches, verified by the real verification: nothing but the registry is a double."""
+        return await gather(request, self)
+
+    async def resolve(self, _request: GatherRequest) -> Image:
+        """Every tag points to the image."""
+        return Image(digest=DIGEST, family=None)
+
+    async def look(self, question: Question, _request: GatherRequest) -> Found:
+        """What is attached to one image, and which children it has."""
+        children = {image_of(f"child {n}"): entries for n, entries in enumerate(self.children)}
+        attached = {DIGEST: self.evidence} | children | {image_of(name): said for name, said in self.others.items()}
+        said = attached.get(question.digest, [])
+        if isinstance(said, str):
             gap = Gap(reason=Reason.RegistryUnavailable, detail="the registry answered 503")
-            return Evidence(digest=request.reference.digest, gaps=(gap,))
-        statements: list[VerifiedStatement] = []
-        refused: list[Refused] = []
-        for entry in self.evidence:
-            judged = judge_candidate(_layer(entry).candidate(), subject=DIGEST, roots=request.roots, now=request.now)
-            if isinstance(judged, Refused):
-                refused.append(judged)
-            else:
-                statements.extend(judged)
-        return Evidence(digest=DIGEST, statements=tuple(statements), refused=tuple(refused))
+            return Found(evidence=Evidence(digest=question.digest, gaps=(gap,)), weight=0)
+        if question.digest != DIGEST or not children:
+            return Found(evidence=_proven(question, said), weight=0)
+        family = Family(children=tuple(Child(digest=one, platform=None, attestations=()) for one in children), gap=None)
+        evidence = replace(_proven(question, said), unread=tuple(children))
+        return Found(evidence=evidence, family=family, weight=0)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images of the workload, as it names them."""
+        return tuple(filled(one) for one in self.workload.get("images", [f"ghcr.io/acme/shop@{DIGEST}"]))
+
+    @property
+    def kind(self) -> str:
+        """What is created."""
+        found: str = self.workload.get("kind", "Pod")
+        return found
+
+    @property
+    def plain(self) -> bool:
+        """Whether it needs no more than policies and what is attached to one image, and is judged at the usual time."""
+        beyond = (self.children, self.others, self.config_maps, self.namespace_labels, self.workload.get("labels"))
+        return not any(beyond) and self.now == NOW
 
     def layout(self, path: Path) -> Path | None:
         """The image with what the case attaches, as a layout with every tag that the case names; None: unavailable."""
         if isinstance(self.evidence, str):
             return None
         tags = {image.rpartition(":")[2] for image in self.images if "@" not in image}
-        LayoutFolder(path).add(IMAGE, *map(_layer, self.evidence), tag=min(tags, default=None))
+        layers = (layer(entry, DIGEST) for entry in self.evidence)
+        LayoutFolder(path).add(IMAGE, *layers, tag=min(tags, default=None))
         return path
+
+    def submitted(self) -> Json:
+        """The object that somebody creates."""
+        containers = [{"name": f"c{n}", "image": image} for n, image in enumerate(self.images)]
+        metadata = {"name": "web", "namespace": "shop", "labels": self.workload.get("labels", {})}
+        spec: Json = {"containers": containers}
+        if self.kind != "Pod":
+            spec = {"template": {"metadata": {}, "spec": spec}}
+        version = "v1" if self.kind == "Pod" else "apps/v1"
+        return {"apiVersion": version, "kind": self.kind, "metadata": metadata, "spec": spec}
 
     def review(self) -> Json:
         """The AdmissionReview that an API server would send."""
@@ -85,102 +138,81 @@ class Case:
             "namespace": "shop",
             "name": "web",
             "userInfo": {"username": "someone", "groups": ["system:authenticated"]},
-            "object": self.workload(),
+            "object": self.submitted(),
             "oldObject": None,
             "dryRun": False,
         }
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 
-    def workload(self) -> Json:
-        """The object that somebody creates."""
-        containers = [{"name": f"c{n}", "image": image} for n, image in enumerate(self.images)]
-        metadata = {"name": "web", "namespace": "shop"}
-        spec: Json = {"containers": containers}
-        if self.kind != "Pod":
-            spec = {"template": {"metadata": {}, "spec": spec}}
-        version = "v1" if self.kind == "Pod" else "apps/v1"
-        return {"apiVersion": version, "kind": self.kind, "metadata": metadata, "spec": spec}
+
+def image_of(name: str) -> Digest:
+    """The digest of another image than the one that is judged."""
+    return Digest.of(name.encode())
+
+
+def base() -> list[Json]:
+    """The objects that every case starts from."""
+    return list(yaml.safe_load_all((FOLDER / "base.yaml").read_text()))
 
 
 def read_cases() -> list[Case]:
     """Every case of the folder."""
-    base = list(yaml.safe_load_all((FOLDER / "base.yaml").read_text()))
-    return [_case(path, base) for path in sorted((FOLDER / "cases").glob("*.yaml"))]
+    objects = base()
+    paths = sorted((FOLDER / "cases").glob("*.yaml"))
+    return [read_case(path.stem, yaml.safe_load(path.read_text()), objects) for path in paths]
 
 
-def _case(path: Path, base: list[Json]) -> Case:
-    document = yaml.safe_load(path.read_text())
-    workload = document.get("workload", {})
+def read_case(name: str, document: Json, objects: Iterable[Json]) -> Case:
+    """One case as it is written down, on top of these objects."""
     return Case(
-        name=path.stem,
+        name=name,
         says=document["says"],
         ids=tuple(document.get("case", ())),
-        objects=tuple(_fill(one) for one in _changed(base, document.get("change", []))),
+        objects=tuple(filled(one) for one in _changed(objects, document.get("change", []))),
         evidence=document["evidence"],
-        images=tuple(workload.get("images", [f"ghcr.io/acme/shop@{DIGEST}"])),
-        kind=workload.get("kind", "Pod"),
+        children=tuple(document.get("children", ())),
+        others=document.get("others", {}),
+        config_maps=(*(filled(one) for one in document.get("config_maps", ())), *_refreshed(document.get("refreshed"))),
+        workload=document.get("workload", {}),
         uncovered=document.get("uncovered", "Allow"),
+        now=datetime.fromisoformat(document["now"]) if "now" in document else NOW,
         expected=document["expected"],
     )
 
 
-def _changed(base: list[Json], changes: list[Json]) -> list[Json]:
-    objects = {(one["kind"], one["metadata"]["name"]): copy.deepcopy(one) for one in base}
+def _changed(base: Iterable[Json], changes: list[Json]) -> list[Json]:
+    objects = {(one["kind"], "", one["metadata"]["name"]): copy.deepcopy(one) for one in base}
     for change in changes:
-        key = (change["kind"], change["name"])
-        fresh = {"apiVersion": "navicert.dev/v1alpha1", "kind": key[0], "metadata": {"name": key[1]}, "spec": {}}
+        kind, namespace, name = key = (change["kind"], change.get("namespace", ""), change["name"])
+        metadata = {"name": name} | ({"namespace": namespace} if namespace else {}) | change.get("metadata", {})
+        fresh = {"apiVersion": "navicert.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": {}}
         target = objects.setdefault(key, fresh)
-        target["spec"] = _merged(target["spec"], change["spec"])
+        target["spec"] = merged(target["spec"], change["spec"])
     return list(objects.values())
 
 
-def _merged(target: Json, patch: Mapping[str, Any]) -> Json:
-    """JSON merge patch (RFC 7396)."""
-    merged = dict(target)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping):
-            merged[key] = _merged(merged.get(key, {}), value)
+def _refreshed(said: Json | None) -> Iterator[Json]:
+    """What the operator leaves of a refresh from this source at that time."""
+    if said is None:
+        return
+    tuf = TufSource(url=said["url"], root=said["metadata"], target=said["target"], stale_after=timedelta())
+    root = RefreshedRoot(
+        root=said["root"],
+        source=source_of(tuf),
+        document=filled("{{trusted_root}}"),
+        refreshed=datetime.fromisoformat(said["at"]),
+    )
+    yield dict(render_refreshed(Place(namespace="navicert", name="refreshed", version="", uid="1"), root))
+
+
+def _proven(question: Question, entries: list[Json]) -> Evidence:
+    """What these entries prove about the digest that is asked about."""
+    subject, statements, refused = question.digest, set[VerifiedStatement](), set[Refused]()
+    for entry in entries:
+        found, roots = candidate(filled(entry), subject), question.roots
+        judged = judge_candidate(found, subject=subject, roots=roots, now=question.now, keep=question.kept)
+        if isinstance(judged, Refused):
+            refused.add(judged)
         else:
-            merged[key] = value
-    return merged
-
-
-def _fill(value: Any) -> Any:
-    if isinstance(value, str):
-        for name, key in KEYS.items():
-            value = value.replace("{{" + name + "}}", key.pem)
-        return value.replace("{{digest}}", str(DIGEST))
-    if isinstance(value, dict):
-        return {key: _fill(one) for key, one in value.items()}
-    return [_fill(one) for one in value] if isinstance(value, list) else value
-
-
-def _layer(entry: Json) -> Layer:
-    """One piece of evidence: what kind it is, who signs it, what it is about, and the one thing that is broken."""
-    foundry = Foundry()
-    subject = another_digest(DIGEST) if entry.get("about") == "another" else DIGEST
-    if "simple_signing" in entry:
-        payload = foundry.simple_signing(subject, **entry["simple_signing"])
-        return foundry.signature_layer(payload, KEYS[entry.get("by", "release")])
-    if "signature" in entry:
-        payload, signer = foundry.image_signature(subject), entry.get("by", "release")
-    else:
-        payload, signer = foundry.provenance(subject, **entry["provenance"]), entry.get("by", "builder")
-    if "predicate_type" in entry:
-        payload = payload.replace(b"https://slsa.dev/provenance/v1", entry["predicate_type"].encode())
-    return _broken(foundry, payload, KEYS[signer], entry.get("break"))
-
-
-def _broken(foundry: Foundry, payload: bytes, key: SigningKey, defect: str | None) -> Layer:
-    layer = foundry.bundle_layer(payload, key)
-    if defect == "payload":
-        document = foundry.envelope_document(payload, keys=(key,))
-        document["payload"] = foundry.envelope_document(payload.replace(b"acme", b"evil"))["payload"]
-        content = encode(foundry.bundle_document(document))
-    elif defect == "json":
-        content = layer.content[:-1]
-    else:
-        return layer
-    return replace(layer, content=content)
+            statements.update(judged)
+    return Evidence(digest=subject, statements=tuple(statements), refused=tuple(refused))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.support.authority import Authority, Submission
 from tests.support.breaking import Json, both, bundled, certified, defect
 from tests.support.bundles import Order
-from tests.support.certificates import Span
+from tests.support.certificates import Span, name
 from tests.support.forms import Form
 from tests.support.instance import SIGNED, SPAN, rfc3339, stranger
 from tests.support.rekor import b64
@@ -29,6 +29,13 @@ def leaf_by_stranger(order: Order) -> None:
 def leaf_by_namesake(order: Order) -> None:
     """The leaf is issued by an authority that bears the trusted one's names."""
     order.issuer = Authority("acme fulcio", SPAN, seed=" of somebody else")
+
+
+@defect("SIGN-018", where=certified)
+def leaf_with_another_issuer(order: Order) -> None:
+    """The trusted authority's key signed the leaf, which names somebody else as its issuer."""
+    order.issuer = Authority("acme fulcio", SPAN)
+    order.issuer.name = name("somebody else")
 
 
 @defect("SIGN-017", where=chained)

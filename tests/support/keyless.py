@@ -49,8 +49,12 @@ class Recipe:
         """Provenance that says what the certificate says."""
         claims = self.claims or github_claims()
         workflow = claims.get("job_workflow_ref", "acme/shop/.github/workflows/release.yml@refs/heads/main")
-        ref = claims.get("ref", "refs/heads/main")
-        return provenance_predicate(builder_id=f"https://github.com/{workflow}", ref=ref, commit=COMMIT)
+        return provenance_predicate(
+            builder_id=f"https://github.com/{workflow}",
+            repository=f"https://github.com/{claims.get('repository', 'acme/shop')}",
+            ref=claims.get("ref", "refs/heads/main"),
+            commit=claims.get("sha", COMMIT),
+        )
 
 
 # The names are the repositories of the images.
@@ -70,6 +74,18 @@ RECIPES: Mapping[str, Recipe] = {
     "key": Recipe(claims=None),
     "key-rekor-v1": Recipe(claims=None, log=Log.V1, timestamp=False),
     "key-legacy": Recipe(claims=None, log=Log.V1, timestamp=False, legacy=True),
+}
+_RELEASED = github_claims(ref="refs/tags/v1.2.3", signer_workflow=REUSABLE)
+# The released build that a policy asks for, and others that differ from it in one thing.
+BUILDS: Mapping[str, Recipe] = {
+    "released": Recipe(claims=_RELEASED),
+    "of-a-fork": Recipe(claims=github_claims(repository="evil/shop", ref="refs/tags/v1.2.3", signer_workflow=REUSABLE)),
+    "of-a-branch": Recipe(claims=github_claims(signer_workflow=REUSABLE)),
+    "by-another-workflow": Recipe(
+        claims=github_claims(ref="refs/tags/v1.2.3", signer_workflow=REUSABLE.replace("acme/ci", "evil/ci"))
+    ),
+    "by-a-workflow-of-its-own": Recipe(claims=github_claims(ref="refs/tags/v1.2.3")),
+    "on-a-runner-of-ones-own": Recipe(claims={**_RELEASED, "runner_environment": "self-hosted"}),
 }
 # Signed before anything else: the entry with index 0 of either log, in a tree of one leaf.
 FIRST = {"first-entry": Recipe(), "first-entry-rekor-v1": Recipe(log=Log.V1)}
@@ -105,7 +121,7 @@ class Harvest:
 
 
 def harvest(folder: Path, registry: Registry, cosign: Cosign) -> Harvest:
-    """Starts the stack in `folder`, signs what RECIPES and FIRST say, and stops it again."""
+    """Starts the stack in `folder`, signs what RECIPES, BUILDS and FIRST say, and stops it again."""
     started = datetime.now(UTC)
     strange_root = Keys(folder / "strangers").trusted_root(cosign)
     with Sigstore(folder / "stack") as stack, ThreadPoolExecutor(WORKERS) as pool:
@@ -113,7 +129,8 @@ def harvest(folder: Path, registry: Registry, cosign: Cosign) -> Harvest:
         signing = _Signing(folder, registry, cosign, stack.issuer, stack.services)
         first = {name: signing.signed(name, recipe) for name, recipe in FIRST.items()}
         blobs = [pool.submit(make) for make in (signing.signed_blob, signing.attested_blob)]
-        images = {name: pool.submit(signing.attested, name, recipe) for name, recipe in RECIPES.items()}
+        everything = {**RECIPES, **BUILDS}
+        images = {name: pool.submit(signing.attested, name, recipe) for name, recipe in everything.items()}
         return Harvest(
             images=first | {name: made.result() for name, made in images.items()},
             blob_signature=blobs[0].result(),

@@ -3,8 +3,9 @@ import json
 from collections.abc import Callable
 
 import pytest
+import yaml
 
-from controller.cli.output import Cell, Column, Screen, Tone
+from controller.cli.output import Cell, Column, Format, Screen, Tone
 
 COLUMNS = (Column("asked", folds=True), Column("answer"), Column("why", folds=True))
 LONG = "built from https://github.com/mallory/shop, expected https://github.com/acme/shop"
@@ -107,3 +108,37 @@ def test_an_empty_table_is_its_heading() -> None:
     out = io.StringIO()
     Screen.over(out, io.StringIO()).table(COLUMNS, ())
     assert out.getvalue().split() == ["asked", "answer", "why"]
+
+
+class Encoded(Terminal):
+    """A terminal that knows one encoding; StringIO itself has none."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._known = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._known
+
+
+@pytest.mark.case("CLI-007")
+def test_signs_are_for_terminals_whose_encoding_has_them(sized: Callable[[int], None]) -> None:
+    sized(80)
+    streams = {
+        "utf-8": Encoded("utf-8"),
+        "latin-1": Encoded("latin-1"),
+        "unknown": Encoded("no-such"),
+        "": io.StringIO(),
+    }
+    shown = {
+        name: Screen.over(stream, io.StringIO()).mark("\N{CHECK MARK}", "pass") for name, stream in streams.items()
+    }
+    assert shown == {"utf-8": "\N{CHECK MARK}", "latin-1": "pass", "unknown": "pass", "": "pass"}
+
+
+def test_the_same_document_as_yaml() -> None:
+    out = io.StringIO()
+    Screen.over(out, io.StringIO()).document({"why": "\x1b[31m", "long": "x " * 500}, Format.YAML)
+    assert yaml.safe_load(out.getvalue()) == {"why": "\x1b[31m", "long": "x " * 500}
+    assert "\x1b" not in out.getvalue()

@@ -122,6 +122,7 @@ def test_a_refusal_for_ignorance_is_not_the_refusal_that_was_expected(desk: Desk
     unknown = {name: value for name, value in GOOD.items() if name != "evidence"}
     assert desk.test(unknown=unknown | {"expect": {"allowed": False}}).code == 1
     reason = {"policy": POLICY, "reason": "RegistryUnavailable"}
+    assert desk.test(unknown=unknown | {"expect": {"allowed": False, "findings": [reason]}}).code == 1
     assert desk.test(unknown=unknown | {"expect": {"allowed": False, "code": 503, "findings": [reason]}}).code == 0
 
 

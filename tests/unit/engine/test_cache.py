@@ -26,7 +26,7 @@ def key(number: int) -> Key:
         wanted=frozenset({"type"}),
         kept=frozenset(),
         roots="revision",
-        windows=frozenset(),
+        windows=(0, 0),
         scope="",
     )
 

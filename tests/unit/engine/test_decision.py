@@ -15,7 +15,7 @@ from controller.core.reasons import Reason
 from controller.core.requirements import SignatureRequirement
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
-from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, Circumstances, decide
+from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, UNHURRIED, Circumstances, decide
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.trust.root import INLINE_PREFIX, TrustRoot, TrustRoots
@@ -120,6 +120,14 @@ async def test_weaker_modes_are_less_patient(mode: Mode, seconds: float) -> None
     started = loop.time()
     await decided(workload(), snapshot(policy(mode=mode)), registry)
     assert registry.requests[0].deadline - started == pytest.approx(seconds, abs=0.2)
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_where_nobody_waits_every_mode_has_until_the_deadline(mode: Mode) -> None:
+    registry, deadline = Registry(), asyncio.get_running_loop().time() + 10
+    circumstances = Circumstances(now=NOW, deadline=deadline, uncovered=Uncovered.ALLOW, patience=UNHURRIED)
+    await decide(workload(), snapshot=snapshot(policy(mode=mode)), gather=registry, circumstances=circumstances)
+    assert registry.requests[0].deadline == deadline
 
 
 async def test_keys_that_policies_bring_along_serve_only_what_those_policies_are_about() -> None:

@@ -139,6 +139,17 @@ async def test_a_program_of_the_folder_is_asked_once_for_a_while(tmp_path: Path)
     assert provider.scope(SHOP) not in {ANONYMOUS, provider.scope(OTHER)}
 
 
+async def test_without_a_folder_a_program_is_looked_for_where_it_is_said_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin", ANSWER)
+    config = naming(tmp_path)
+    found = CredentialPrograms(None, search=f"/nowhere:{tmp_path / 'bin'}")
+    assert await user_of(FileCredentials(config, programs=found)) == "user"
+    for programs_ in (CredentialPrograms(None, search="/nowhere"), CredentialPrograms(tmp_path, search=str(tmp_path))):
+        with pytest.raises(RegistryDenied):
+            await user_of(FileCredentials(config, programs=programs_))
+
+
 async def test_a_store_is_asked_for_docker_hub_in_its_own_spelling(tmp_path: Path) -> None:
     program(tmp_path, f'echo "$(cat)" >> {tmp_path}/asked; {ANSWER}')
     provider = read(naming(tmp_path, credsStore="cloud"), tmp_path)

@@ -293,6 +293,13 @@ class TestPath:
         with pytest.raises(NotVerified, match="no certificate authority"):
             verify(alone, intermediates=(alone,))
 
+    def test_an_issuer_signs_in_its_own_name(self) -> None:
+        """The key alone is not enough (RFC 5280, 6.1.3 a 4): the leaf names the certificate that the key is in."""
+        namesake = Authority("acme fulcio", SPAN)
+        namesake.name = name("somebody else")
+        with pytest.raises(NotVerified, match="no certificate authority"):
+            verify(issue(authority=namesake), sct=False)
+
     def test_an_authority_without_entries_certifies_nobody(self) -> None:
         with pytest.raises(NotVerified, match="no certificate authority"):
             verify(issue(), material=SigstoreMaterial(ct_logs=MATERIAL.ct_logs))

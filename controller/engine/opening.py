@@ -1,0 +1,31 @@
+"""Opening what evidence is gathered through, for processes that judge many images: one client, one cache."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from controller.engine.caching import CachingGatherer
+from controller.engine.evidence import Gatherer
+from controller.engine.hosts import named_hosts
+from controller.engine.policies import Snapshot
+from controller.registry.client import RegistryClient
+from controller.registry.credentials import Credentials
+from controller.wire.registries import Registries
+
+VERIFYING_THREADS = 2
+
+
+@asynccontextmanager
+async def open_gatherer(
+    registries: Registries, credentials: Credentials, snapshot: Callable[[], Snapshot | None]
+) -> AsyncIterator[CachingGatherer]:
+    """A gatherer for as long as the context lasts; hosts that the policies of `snapshot` name may be private."""
+    with ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify") as executor:
+        client = RegistryClient(registries, named_hosts=lambda: named_hosts(snapshot()), credentials=credentials)
+        async with client as registry:
+            gatherer = Gatherer(
+                registry=registry, executor=executor, evidence_repository=registries.evidence_repository
+            )
+            async with CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope) as gather:
+                yield gather

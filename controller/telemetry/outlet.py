@@ -1,0 +1,74 @@
+"""Where log lines leave the process: nobody who answers reviews ever waits for who reads them.
+
+A container's standard error is a pipe, and a pipe whose reader stands still blocks whoever writes to it.
+"""
+
+import logging
+import os
+import select
+import threading
+from collections import deque
+
+MAX_WAITING_BYTES = 4 * 1024 * 1024
+FLUSH_SECONDS = 2.0  # at the end of the process, for what still waits
+
+
+class Outlet(logging.Handler):
+    """Writes each line to a file descriptor at once where that can't block, and else from a thread of its own.
+
+    Guarantees the order of lines. Beyond MAX_WAITING_BYTES, and where writing fails, lines are dropped and counted in
+    `dropped`. Does not close the descriptor.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.dropped = 0
+        self._descriptor = descriptor
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
+        self._changed = threading.Condition()
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0  # until they are written
+        self._writer: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line now, or keep it to be written."""
+        line = self.format(record).encode(errors="backslashreplace") + b"\n"
+        with self._changed:
+            if self._waiting_bytes == 0 and len(line) <= select.PIPE_BUF and self._room.poll(0):
+                self._write(line)  # a pipe with room takes so much whole, or is broken
+            elif self._waiting_bytes + len(line) > MAX_WAITING_BYTES:
+                self.dropped += 1
+            else:
+                self._keep(line)
+
+    def flush(self) -> None:
+        """Wait until everything is written, FLUSH_SECONDS at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting_bytes == 0, timeout=FLUSH_SECONDS)
+
+    def _keep(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self._waiting_bytes += len(line)
+        self._changed.notify_all()
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_on, name="log", daemon=True)
+            self._writer.start()
+
+    def _write_on(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting))
+                line = self._waiting.popleft()
+            self._write(line)
+            with self._changed:
+                self._waiting_bytes -= len(line)
+                self._changed.notify_all()
+
+    def _write(self, line: bytes) -> None:
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            self.dropped += 1
