@@ -33,7 +33,6 @@ __all__ = [
     "Resource",
     "Verb",
     "VersionExpired",
-    "applied",
 ]
 
 PAGE_OBJECTS = 500
@@ -107,13 +106,8 @@ class Verb(Enum):
     CREATE = ("POST", "application/json")
     REPLACE = ("PUT", "application/json")
     MERGE = ("PATCH", "application/merge-patch+json")  # RFC 7396
-    APPLY = ("PATCH", "application/apply-patch+yaml")  # server-side; the path says for whom, as `applied` does
+    APPLY = ("PATCH", "application/apply-patch+yaml")  # server-side; the path says for whom
     DELETE = ("DELETE", "application/json")  # the document is DeleteOptions
-
-
-def applied(path: str) -> str:
-    """This path, for a server-side apply as `navicert` that takes over what somebody else set."""
-    return f"{path}?fieldManager=navicert&force=true"
 
 
 class ApiClient:

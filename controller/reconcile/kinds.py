@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from controller.core.errors import ApiServerUnavailable
-from controller.kube.client import ApiClient, Object, Verb, applied
+from controller.kube.client import ApiClient, Object, Verb
 from controller.wire.crd import render_definition
 from controller.wire.policy.kinds import KINDS
 from controller.wire.reportkinds import REPORT_KINDS, render_report_definition
@@ -30,7 +30,7 @@ async def install_kinds(client: ApiClient, *, reports: str) -> None:
         if await client.get(_path(definition)) is None
     ]
     for definition in (*own, *lacking):
-        await client.write(Verb.APPLY, applied(_path(definition)), definition)
+        await client.write(Verb.APPLY, _applied(definition), definition)
         _log.info("kind installed", extra={"definition": _name(definition)})
     async with asyncio.timeout(SERVED_SECONDS):
         try:
@@ -53,6 +53,11 @@ def _established(definition: Object | None) -> bool:
 
 def _name(definition: Object) -> str:
     return str(definition["metadata"]["name"])
+
+
+def _applied(definition: Object) -> str:
+    """As `navicert`, taking over what somebody else set: helm, which brought it first."""
+    return f"{_path(definition)}?fieldManager=navicert&force=true"
 
 
 def _path(definition: Object) -> str:

@@ -128,6 +128,17 @@ class Cluster:
         listed = self.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
         return [one["metadata"]["name"] for one in listed if _ready(one)]
 
+    def may(self, user: str, verb: str, resource: str, namespace: str = "default") -> bool:
+        """Whether this user may do that to objects of Navicert's kinds."""
+        attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": "navicert.dev"}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "resourceAttributes": attributes},
+        }
+        _, body = self.client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(body["status"]["allowed"])
+
     def left_behind(self) -> list[str]:
         """What is called navicert, or is in its namespace, besides what every namespace has."""
         own = [
@@ -206,6 +217,19 @@ def builder() -> Document:
     return _own(
         "TrustedBuilder", "acme", {"maxLevel": 3, "signers": [{"certificate": signer}], "builderID": "SameAsSigner"}
     )
+
+
+def binding(role: str, user: str, namespace: str = "default") -> tuple[str, Document]:
+    """The RoleBinding that lets this user do what the ClusterRole says, in the namespace, and its path."""
+    group = "rbac.authorization.k8s.io"
+    document = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+    }
+    return f"/apis/{group}/v1/namespaces/{namespace}/rolebindings/{role}", document
 
 
 def path_of(document: Document) -> str:

@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from tests.e2e.cluster import (
     HOME,
     Cluster,
     Refused,
+    binding,
     builder,
     deployment,
     measure,
@@ -27,11 +29,31 @@ from tests.e2e.cluster import (
     policy,
     trust_root,
 )
+from tests.support.chart import Right, rights
+from tests.support.node import Node
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+# Rights that this story has no use for.
+ELSEWHERE: dict[str, set[Right]] = {
+    "navicert-webhook": set(),
+    "navicert-kinds": set(),
+    "navicert-operator": {
+        # A TrustRoot that is refreshed: tests/apiserver/test_roots.py.
+        *((verb, "", "configmaps") for verb in ("create", "get", "patch")),
+        # Something changed the configurations: tests/apiserver/test_registration.py.
+        ("create", "", "events"),
+        # Statuses of kinds that have no object here: tests/apiserver/test_statuses.py.
+        *(("patch", "navicert.dev", f"{kind}/status") for kind in ("slsapolicies", "slsaexceptions")),
+        # Owners of other kinds: tests/apiserver/test_scan.py.
+        ("get", "", "replicationcontrollers"),
+        *(("get", "apps", kind) for kind in ("statefulsets", "daemonsets")),
+        *(("get", "batch", kind) for kind in ("jobs", "cronjobs")),
+    },
+}
 
 
 @contextmanager
@@ -99,6 +121,16 @@ def test_refusal_of_a_deployments_pod_is_seen_in_events(cluster: Cluster) -> Non
 def test_new_deployment_is_refused_at_once(cluster: Cluster, unsigned: Pushed) -> None:
     with pytest.raises(Refused, match="NoProvenance"):
         cluster.apply(f"{DEPLOYMENTS}/another", deployment("another", unsigned.reference))
+
+
+def test_scan_reports_what_runs(cluster: Cluster) -> None:
+    def outcomes() -> set[tuple[str, str]]:
+        found = cluster.items("/apis/wgpolicyk8s.io/v1alpha2/namespaces/default/policyreports")
+        return {(report["scope"]["name"], one["result"]) for report in found for one in report["results"]}
+
+    with timed("reports of what runs"):
+        wait_until(lambda: ("signed", "pass") in outcomes(), timeout=120)
+    assert ("signed", "fail") not in outcomes()
 
 
 class Admissions:
@@ -171,6 +203,33 @@ def test_second_release_is_refused(cluster: Cluster) -> None:
         cluster.helm("install", "another", CHART, "--values", cluster.values())
     assert "navicert" in "".join(refused.value.__notes__)
     assert "cannot be imported into the current release" in "".join(refused.value.__notes__)
+
+
+def test_every_right_of_the_chart_is_used_and_none_is_lacking(cluster: Cluster, node: Node) -> None:
+    """By the API server's audit log of everything above. What is not used here names the test that needs it."""
+    asked = node.asked()
+    lacking = {right_of(one) for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN}
+    assert lacking == set()
+    for account in ("navicert-webhook", "navicert-operator", "navicert-kinds"):
+        user = f"system:serviceaccount:{HOME}:{account}"
+        used = {right_of(one) for one in asked if one["user"]["username"] == user}
+        assert rights(account) - used <= ELSEWHERE[account]
+
+
+def right_of(asked: dict[str, Any]) -> Right:
+    about = asked["objectRef"]
+    resource = about["resource"] + (f"/{about['subresource']}" if "subresource" in about else "")
+    return asked["verb"], about.get("apiGroup", ""), resource
+
+
+@pytest.mark.case("OPS-018")
+def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cluster: Cluster) -> None:
+    editor = "system:serviceaccount:default:editor"
+    cluster.apply(*binding("edit", editor))
+    wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=30)
+    for verb in ("create", "update", "patch", "delete"):
+        for resource in ("slsaexceptions", "trustroots", "trustedbuilders", "clusterslsapolicies"):
+            assert not cluster.may(editor, verb, resource)
 
 
 @pytest.mark.case("OPS-002")

@@ -25,7 +25,7 @@ from tests.tools.build import ROOT, cache_folder, locked
 NAME = "navicert.test/navicert:e2e"
 ASSEMBLE, BASE = ROOT / "image" / "assemble.sh", ROOT / "tests" / "e2e" / "base.sh"
 CONTAINERFILE = ROOT / "Containerfile"
-STEPS = ("image", "pyproject.toml", "uv.lock", "tests/tools/bootstrap-requirements.txt")
+STEPS = ("image/assemble.sh", "pyproject.toml", "uv.lock", "tests/tools/bootstrap-requirements.txt")
 PARTS = {"packages": STEPS, "navicert": (*STEPS, "controller", "LICENSE", "README.md")}
 
 
