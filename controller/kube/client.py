@@ -6,12 +6,10 @@ Kubernetes API concepts: "Efficient detection of changes", "Retrieving large res
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -21,6 +19,7 @@ from controller.core.errors import ApiServerUnavailable
 from controller.core.text import printable
 from controller.kube.connection import Connection
 from controller.kube.documents import Form, Object, parse_document
+from controller.kube.resources import Event, EventType, Listing, Resource, config_maps
 
 __all__ = [
     "ApiClient",
@@ -33,6 +32,7 @@ __all__ = [
     "Resource",
     "Verb",
     "VersionExpired",
+    "config_maps",
 ]
 
 PAGE_OBJECTS = 500
@@ -58,46 +58,6 @@ class Forbidden(ApiServerUnavailable):
 
 class _TooLong(ApiServerUnavailable):
     """An answer is longer than it may be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """A collection over all namespaces, or those of it that `labels` selects. `path` is its path on the server."""
-
-    kind: str
-    path: str
-    labels: str = ""
-
-
-def config_maps(namespace: str) -> Resource:
-    """The ConfigMaps of one namespace."""
-    return Resource(kind="ConfigMap", path=f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """A whole collection, or a page of it, as of one resource version."""
-
-    objects: tuple[Object, ...]
-    version: str
-
-
-class EventType(Enum):
-    """What a watch tells. A bookmark only moves the resource version."""
-
-    ADDED = "ADDED"
-    MODIFIED = "MODIFIED"
-    DELETED = "DELETED"
-    BOOKMARK = "BOOKMARK"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One event of a watch and the resource version after it."""
-
-    type: EventType
-    object: Object
-    version: str
 
 
 class Verb(Enum):

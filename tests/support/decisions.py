@@ -106,7 +106,8 @@ class Case:
     def plain(self) -> bool:
         """Whether it needs no more than policies and what is attached to one image, and is judged at the usual time."""
         beyond = (self.children, self.others, self.config_maps, self.namespace_labels, self.workload.get("labels"))
-        return not any(beyond) and self.now == NOW
+        timed = any(one["kind"] == "SLSAException" for one in self.objects)
+        return not any(beyond) and not timed and self.now == NOW
 
     def layout(self, path: Path) -> Path | None:
         """The image with what the case attaches, as a layout with every tag that the case names; None: unavailable."""
