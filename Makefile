@@ -7,7 +7,7 @@ PURE := tests/architecture tests/unit tests/properties tests/decisions
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.stamp ## Show Navicert admit and refuse sample images, without a cluster
@@ -24,6 +24,15 @@ check: .venv/.stamp ## Format, lint, types, import contracts and the tests witho
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n 2 -m 'not slow' --hypothesis-profile quick $(PURE)
+
+.PHONY: e2e
+e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with containerd (tests/README.md); minutes
+	$(TOOLS) --e2e
+	$(BIN)/pytest --e2e --no-skips -s tests/e2e
+
+.PHONY: image
+image: ## Build the image from the Containerfile, with podman or docker
+	$(or $(ENGINE),$(shell command -v podman || command -v docker)) build -f Containerfile -t navicert:dev .
 
 .PHONY: bench
 bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry

@@ -33,6 +33,11 @@ def tier(item: pytest.Item) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (always so under CI)")
+    parser.addoption("--e2e", action="store_true", help="with the tests on a node where pods run, see make e2e")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path == HERE / "e2e" and not config.getoption("--e2e") else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,6 +18,7 @@ _COMMANDS = {
             "controller.cli.reconcile",
             "The operator: statuses, certificates, webhooks, trust roots, the scan.",
         ),
+        "install-kinds": ("controller.cli.install_kinds", "The kinds of this version, before anything that uses them."),
     },
     "On a laptop or in a pipeline": {
         "verify": ("controller.cli.verify", "Whether images would be admitted, and why."),

@@ -16,6 +16,7 @@ from controller.core.errors import MalformedDocument
 from controller.core.policy import Uncovered
 from controller.engine.audit import AuditSettings
 from controller.kube.connection import from_kubeconfig, in_cluster, own_namespace
+from controller.kube.owner import token_owner
 from controller.reconcile.look import ScanSettings
 from controller.reconcile.names import Home
 from controller.reconcile.operator import OperatorSettings
@@ -117,8 +118,9 @@ def reconcile(**options: Any) -> None:
     configure_logging(options["log_level"])
     logging.getLogger("kopf").setLevel(logging.ERROR)
     namespace = options["namespace"] or own_namespace()
+    connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
     settings = OperatorSettings(
-        home=Home(namespace=namespace, name=options["name"]),
+        home=Home(namespace=namespace, name=options["name"], owner=token_owner(connection.authorization() or "")),
         identity=f"{os.uname().nodename}_{uuid.uuid4()}",
         status_listen=options["status_listen"],
         exposure=Exposure(port=options["service_port"], exempt=_exempt(options["exempt"])),
@@ -131,7 +133,6 @@ def reconcile(**options: Any) -> None:
     )
     if settings.home.namespace == NEVER_EXEMPT:
         raise MalformedDocument("Navicert needs a namespace of its own, not default: its own is exempt")
-    connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()
     _log.info("starting", extra={"version": __version__, "identity": settings.identity})
     asyncio.run(run_operator(connection, settings))
 

@@ -27,5 +27,5 @@ def _parts(value: object) -> Iterable[object]:
     if isinstance(value, tuple | list | set | frozenset):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [getattr(value, name) for name in value.__slots__]  # type: ignore[attr-defined]
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
     return ()

@@ -66,6 +66,7 @@ class Verb(Enum):
     CREATE = ("POST", "application/json")
     REPLACE = ("PUT", "application/json")
     MERGE = ("PATCH", "application/merge-patch+json")  # RFC 7396
+    APPLY = ("PATCH", "application/apply-patch+yaml")  # server-side; the path says for whom
     DELETE = ("DELETE", "application/json")  # the document is DeleteOptions
 
 

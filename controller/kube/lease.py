@@ -8,16 +8,18 @@ from urllib.parse import quote
 
 from controller.core.errors import ApiServerUnavailable
 from controller.kube.documents import Object
+from controller.kube.owner import Owner, owned
 
 _COLLECTION = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseName:
-    """Which Lease."""
+    """Which Lease, and whom it goes with."""
 
     namespace: str
     name: str
+    owner: Owner | None = None
 
     @property
     def collection(self) -> str:
@@ -62,7 +64,7 @@ class LeaseRecord:
 
 def render_lease(name: LeaseName, after: LeaseRecord | None, *, holder: str, seconds: int, now: datetime) -> Object:
     """The Lease as it is to be written after this version, and after that version only; a new one after None."""
-    metadata: dict[str, Any] = {"name": name.name, "namespace": name.namespace}
+    metadata = owned({"name": name.name, "namespace": name.namespace}, name.owner)
     if after is not None:
         metadata["resourceVersion"] = after.version
     taken = after is not None and bool(holder) and after.holder != holder

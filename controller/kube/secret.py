@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.kube.documents import Object
+from controller.kube.owner import Owner, owned
 
 TLS_TYPE = "kubernetes.io/tls"
 
@@ -32,9 +33,11 @@ def parse_secret(document: Object | None) -> Secret:
     )
 
 
-def render_tls_secret(namespace: str, name: str, secret: Secret) -> Object:
-    """A Secret of type kubernetes.io/tls with these contents, to be written after its version only."""
-    metadata = {"name": name, "namespace": namespace} | ({"resourceVersion": secret.version} if secret.version else {})
+def render_tls_secret(namespace: str, name: str, secret: Secret, owner: Owner | None = None) -> Object:
+    """A Secret of type kubernetes.io/tls with these contents, to be written after its version only; it goes with the
+    owner."""
+    version = {"resourceVersion": secret.version} if secret.version else {}
+    metadata = owned({"name": name, "namespace": namespace, **version}, owner)
     return {
         "apiVersion": "v1",
         "kind": "Secret",

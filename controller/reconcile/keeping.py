@@ -77,7 +77,7 @@ class OwnCertificates:
         if contents == before.contents:
             return
         secret = Secret(version=before.version, contents=contents)
-        document = render_tls_secret(self._home.namespace, name, secret)
+        document = render_tls_secret(self._home.namespace, name, secret, self._home.owner)
         verb, path = (
             (Verb.MERGE, f"{self._home.secrets}/{name}") if before.version else (Verb.CREATE, self._home.secrets)
         )

@@ -4,21 +4,23 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from controller.kube.lease import LeaseName
+from controller.kube.owner import Owner
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Navicert's own namespace, and the name that its objects in the cluster start with."""
+    """Navicert's own namespace, the name that its objects in the cluster start with, and whom those in it go with."""
 
     namespace: str
     name: str
+    owner: Owner | None = None
 
     @property
     def lease(self) -> LeaseName:
         """The Lease that operators elect their leader by."""
-        return LeaseName(namespace=self.namespace, name=self.name)
+        return LeaseName(namespace=self.namespace, name=self.name, owner=self.owner)
 
     @property
     def authority_secret(self) -> str:

@@ -101,7 +101,7 @@ def _object_parts(
     if isinstance(values, dict):
         return {"additionalProperties": _structural(values, definitions, None)}
     parts: Schema = {"x-kubernetes-preserve-unknown-fields": True}
-    if "properties" in schema:
+    if schema.get("properties"):  # the API server drops empty ones, and an apply would differ from what is kept
         parts["properties"] = {
             name: _structural(value, definitions, None) for name, value in schema["properties"].items()
         }

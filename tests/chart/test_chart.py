@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.chart import rights, template
 from tests.support.tools import Helm, binary
 from tests.tools.render import render
 
@@ -14,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "navicert"
 INSTALL = ROOT / "manifests" / "install.yaml"
 OWN_KINDS = {"clusterslsapolicies", "slsapolicies", "trustedbuilders", "trustroots", "slsaexceptions"}
-READ = {"get", "list", "watch"}
 
 
 @pytest.fixture
@@ -41,35 +41,46 @@ def test_default_namespace_is_refused_with_the_way_out(helm: Helm, arguments: tu
     assert "--namespace navicert-system --create-namespace" in said
 
 
-def test_webhook_may_read_its_kinds_and_namespaces_and_nothing_else(helm: Helm) -> None:
-    (role,) = [document for document in rendered(helm) if document["kind"] == "ClusterRole"]
-    allowed = {
-        (group, resource): set(rule["verbs"])
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-    }
-    expected = {("navicert.dev", resource) for resource in OWN_KINDS} | {("", "namespaces")}
-    assert allowed == dict.fromkeys(expected, READ)
-    assert all(set(rule) == {"apiGroups", "resources", "verbs"} for rule in role["rules"])
+def test_webhook_may_read_its_kinds_and_namespaces_and_nothing_else() -> None:
+    expected = {("navicert.dev", kind) for kind in OWN_KINDS} | {("", "namespaces"), ("", "configmaps")}
+    assert rights("navicert-webhook") == {(verb, *what) for what in expected for verb in ("list", "watch")}
 
 
-def test_role_is_bound_to_the_webhook_of_this_release_only(helm: Helm) -> None:
-    documents = {document["kind"]: document for document in rendered(helm)}
-    account, binding = documents["ServiceAccount"]["metadata"], documents["ClusterRoleBinding"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["name"], "namespace": "navicert-system"}]
-    assert account["namespace"] == "navicert-system"
-    assert binding["roleRef"]["name"] == documents["ClusterRole"]["metadata"]["name"]
+def test_no_right_is_a_wildcard_and_secrets_are_named() -> None:
+    for document in template():
+        for rule in document.get("rules", ()) if document["kind"] in ("ClusterRole", "Role") else ():
+            assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+            if "secrets" in rule["resources"] and rule["verbs"] != ["create"]:
+                assert rule["resourceNames"] == ["navicert-authority", "navicert-tls"]
 
 
-def test_nothing_but_kinds_and_identity_is_installed(helm: Helm) -> None:
-    kinds = {document["kind"] for document in rendered(helm, "--include-crds")}
-    assert kinds == {"CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"}
+def test_roles_are_bound_to_the_programs_of_this_release_only() -> None:
+    accounts = {one["metadata"]["name"] for one in template() if one["kind"] == "ServiceAccount"}
+    for document in template():
+        if document["kind"] in ("ClusterRoleBinding", "RoleBinding"):
+            (subject,) = document["subjects"]
+            assert subject["name"] in accounts
+            assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", "navicert-system")
+            assert subject["name"] == document["roleRef"]["name"] == document["metadata"]["name"]
+
+
+def test_pods_are_restricted_and_root_file_systems_read_only() -> None:
+    programs = [one["spec"]["template"]["spec"] for one in template() if one["kind"] in ("Deployment", "Job")]
+    assert len(programs) == 3
+    for spec in programs:
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = spec["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
 
 
 def test_all_five_kinds_are_installed(helm: Helm) -> None:
     documents = rendered(helm, "--include-crds")
-    names = {document["spec"]["names"]["plural"] for document in documents if "spec" in document}
+    names = {one["spec"]["names"]["plural"] for one in documents if one["kind"] == "CustomResourceDefinition"}
     assert names == OWN_KINDS
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.processes import wait_until
 
@@ -91,28 +92,21 @@ def _served(client: Client, path: str) -> bool:
     return client.get(path)[0] == HTTPStatus.OK
 
 
-def cluster_role() -> list[dict[str, Any]]:
-    """The rules of the chart's own ClusterRole, so that a right which the webhook lacks there fails here."""
-    text = (ROOT / "charts/navicert/templates/webhook-rbac.yaml").read_text()
-    document = next(part for part in text.split("\n---\n") if "kind: ClusterRole\n" in part)
-    rules: list[dict[str, Any]] = yaml.safe_load(document[document.index("\nrules:") :])["rules"]
-    return rules
-
-
 def service_account(plane: ControlPlane) -> Path:
     """A kubeconfig with the rights of the chart's ServiceAccount and no others."""
     client = plane.client()
     plane.create_namespace(HOME)
     plane.create_service_account(HOME, "navicert")
-    rbac = "/apis/rbac.authorization.k8s.io/v1"
-    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "navicert-test"}}
+    group = "rbac.authorization.k8s.io"
     subject = {"kind": "ServiceAccount", "name": "navicert", "namespace": HOME}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "navicert-test"}
-    binding = {"subjects": [subject], "roleRef": reference}
-    for plural, document in (
-        ("clusterroles", kind | {"kind": "ClusterRole", "rules": cluster_role()}),
-        ("clusterrolebindings", kind | {"kind": "ClusterRoleBinding"} | binding),
-    ):
-        status, body = client.apply(f"{rbac}/{plural}/navicert-test", document)
-        assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+    for kind, scope in (("ClusterRole", ""), ("Role", f"namespaces/{HOME}/")):
+        common = {"apiVersion": f"{group}/v1", "metadata": {"name": "navicert-test"}}
+        reference = {"apiGroup": group, "kind": kind, "name": "navicert-test"}
+        for suffix, content in (
+            ("", {"rules": rules(kind, "navicert-webhook")}),
+            ("Binding", {"subjects": [subject], "roleRef": reference}),
+        ):
+            path = f"/apis/{group}/v1/{scope}{kind.lower()}{suffix.lower()}s/navicert-test"
+            status, body = client.apply(path, {**common, "kind": f"{kind}{suffix}", **content})
+            assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
     return plane.service_account_kubeconfig(HOME, "navicert")

@@ -142,6 +142,16 @@ def harvest(folder: Path, registry: Registry, cosign: Cosign) -> Harvest:
         )
 
 
+def sign_keyless(folder: Path, registry: Registry, cosign: Cosign, image: Pushed) -> bytes:
+    """Signs and attests one image that is in the registry, as the first of RECIPES; returns the trusted root."""
+    with Sigstore(folder / "stack") as stack:
+        trusted_root = stack.keys.trusted_root(cosign)
+        signing = _Signing(folder, registry, cosign, stack.issuer, stack.services)
+        signing.sign(image, Recipe())
+        signing.attest(image, Recipe())
+    return trusted_root
+
+
 class _Signing:
     """cosign, with everything it has to be told to sign against these services."""
 
@@ -157,17 +167,25 @@ class _Signing:
         }
 
     def signed(self, name: str, recipe: Recipe) -> Evidence:
-        image = self._sign(name, recipe)
+        image = self._push(name)
+        self.sign(image, recipe)
         return Evidence(image=image, signature=self._layers(image, recipe)[0])
 
     def attested(self, name: str, recipe: Recipe) -> Evidence:
-        image = self._sign(name, recipe)
-        predicate = self._folder / f"{name}.json"
+        image = self._push(name)
+        self.sign(image, recipe)
+        self.attest(image, recipe)
+        signature, provenance = self._layers(image, recipe)
+        return Evidence(image=image, signature=signature, provenance=provenance)
+
+    def sign(self, image: Pushed, recipe: Recipe) -> None:
+        self._cosign.run("sign", *self._arguments(recipe), image.reference)
+
+    def attest(self, image: Pushed, recipe: Recipe) -> None:
+        predicate = self._folder / f"{image.digest.partition(':')[2]}.json"
         predicate.write_text(json.dumps(recipe.predicate))
         about = ("--type", "slsaprovenance1", "--predicate", predicate)
         self._cosign.run("attest", *about, *self._arguments(recipe), image.reference)
-        signature, provenance = self._layers(image, recipe)
-        return Evidence(image=image, signature=signature, provenance=provenance)
 
     def signed_blob(self) -> Layer:
         return self._blob("sign-blob", "signature")
@@ -183,10 +201,8 @@ class _Signing:
         self._cosign.run(command, *about, *self._arguments(Recipe()), "--bundle", bundle, blob)
         return Layer(media_type=BUNDLE_V03, content=bundle.read_bytes())
 
-    def _sign(self, name: str, recipe: Recipe) -> Pushed:
-        image = self._registry.push_image(f"sigstore/{name}", content=name.encode())
-        self._cosign.run("sign", *self._arguments(recipe), image.reference)
-        return image
+    def _push(self, name: str) -> Pushed:
+        return self._registry.push_image(f"sigstore/{name}", content=name.encode())
 
     def _arguments(self, recipe: Recipe) -> list[str | Path]:
         if recipe.claims is None:

@@ -1,4 +1,4 @@
-"""The real `navicert reconcile` as a child process, with the rights that it needs and no others."""
+"""The real `navicert reconcile` as a child process, with the rights that the chart gives it and no others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import yaml
 
+from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.processes import Process, wait_until
 
@@ -26,45 +27,7 @@ VALIDATING = f"{ADMISSION}/validatingwebhookconfigurations/{NAME}"
 MUTATING = f"{ADMISSION}/mutatingwebhookconfigurations/{NAME}"
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{HOME}/leases/{NAME}"
 SECRETS = f"/api/v1/namespaces/{HOME}/secrets"
-KINDS = ["clusterslsapolicies", "slsapolicies", "trustedbuilders", "trustroots", "slsaexceptions"]
 RBAC = "rbac.authorization.k8s.io"
-
-Rule = dict[str, list[str]]
-
-
-def rule(group: str, resources: list[str], verbs: list[str], *names: str) -> Rule:
-    return {"apiGroups": [group], "resources": resources, "verbs": verbs} | (
-        {"resourceNames": [*names]} if names else {}
-    )
-
-
-CLUSTER_RULES = [
-    rule("navicert.dev", KINDS, ["list", "watch"]),
-    rule("navicert.dev", [f"{kind}/status" for kind in KINDS], ["patch"]),
-    rule(
-        "admissionregistration.k8s.io",
-        ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
-        ["get", "patch"],
-        NAME,
-    ),
-    rule("", ["events"], ["create"]),
-    rule("", ["pods"], ["list"]),
-    rule("", ["namespaces"], ["get", "list", "watch"]),
-    rule("", ["replicationcontrollers"], ["get"]),
-    rule("apps", ["deployments", "replicasets", "statefulsets", "daemonsets"], ["get"]),
-    rule("batch", ["jobs", "cronjobs"], ["get"]),
-    rule("events.k8s.io", ["events"], ["create"]),
-    rule("wgpolicyk8s.io", ["policyreports", "clusterpolicyreports"], ["get", "list", "create", "update", "delete"]),
-    rule("openreports.io", ["reports", "clusterreports"], ["get", "list", "create", "update", "delete"]),
-]
-HOME_RULES = [
-    rule("coordination.k8s.io", ["leases"], ["create"]),
-    rule("coordination.k8s.io", ["leases"], ["get", "update"], NAME),
-    rule("", ["secrets"], ["create"]),
-    rule("", ["secrets"], ["get", "patch"], f"{NAME}-authority", f"{NAME}-tls"),
-    rule("", ["configmaps"], ["create", "get", "list", "patch"]),
-    rule("discovery.k8s.io", ["endpointslices"], ["list"]),
-]
 
 
 class Operator:
@@ -150,15 +113,15 @@ def install(plane: ControlPlane) -> None:
 
 def grant(client: Client) -> None:
     subject = {"kind": "ServiceAccount", "name": "operator", "namespace": HOME}
-    for scope, prefix, rules in (
-        ("/", "Cluster", CLUSTER_RULES),
-        (f"/namespaces/{HOME}/", "", HOME_RULES),
+    for scope, prefix, granted in (
+        ("/", "Cluster", rules("ClusterRole", "navicert-operator")),
+        (f"/namespaces/{HOME}/", "", rules("Role", "navicert-operator")),
     ):
         kind, path = f"{prefix}Role", f"/apis/{RBAC}/v1{scope}{prefix.lower()}role"
         metadata = {"name": "navicert-operator"}
         reference = {"apiGroup": RBAC, "kind": kind, "name": "navicert-operator"}
         base = {"apiVersion": f"{RBAC}/v1", "metadata": metadata}
-        put(client, f"{path}s/navicert-operator", {**base, "kind": kind, "rules": rules})
+        put(client, f"{path}s/navicert-operator", {**base, "kind": kind, "rules": granted})
         binding = {**base, "kind": f"{kind}Binding", "subjects": [subject], "roleRef": reference}
         put(client, f"{path}bindings/navicert-operator", binding)
 

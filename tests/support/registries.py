@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.ociimage import Image
 from tests.support.pki import Identity
 from tests.support.processes import Process
 from tests.support.tools import binary, output
@@ -29,7 +30,7 @@ PLATFORMS = ("amd64", "arm64")
 REQUEST_SECONDS = 30.0
 # Both servers bind port 0 and say which port they got, the one on its first line, the other in its log.
 BOUND = {
-    "registry": re.compile(r"^(127\.0\.0\.1:\d+)$", re.MULTILINE),
+    "registry": re.compile(r"^([\d.]+:\d+)$", re.MULTILINE),
     "distribution": re.compile(r"listening on (127\.0\.0\.1:\d+)"),
 }
 
@@ -75,7 +76,8 @@ class Pushed:
 class Registry:
     """A registry server on 127.0.0.1, plain HTTP unless it is given an identity. What it holds ends with it.
 
-    `auth` is that part of distribution's configuration; `authorization` then is what pushing the fixtures shows.
+    `auth` is that part of distribution's configuration; `authorization` then is what pushing the fixtures shows. Only
+    the one with referrers can `listen` elsewhere.
     """
 
     def __init__(
@@ -86,12 +88,13 @@ class Registry:
         *,
         auth: Mapping[str, Any] | None = None,
         authorization: str | None = None,
+        listen: str = "127.0.0.1:0",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         program = binary(kind.value)
         tls = identity.write(folder, "registry") if identity else None
         self._headers = {"Accept": ACCEPT} | ({"Authorization": authorization} if authorization else {})
-        arguments = _arguments(kind, folder, tls, auth)
+        arguments = _arguments(kind, folder, tls, auth, listen)
         self._process = Process([program, *arguments], log=folder / "registry.log")
         self._process.wait_ready(lambda: BOUND[kind.value].search(self._process.output()) is not None)
         bound = BOUND[kind.value].search(self._process.output())
@@ -162,6 +165,13 @@ class Registry:
         ]
         document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
         return self.push_manifest(repository, document, tag), images
+
+    def push(self, repository: str, image: Image, tag: str | None = None) -> Pushed:
+        """Pushes an image that can run."""
+        manifest = json.loads(image.manifest)
+        for descriptor in (manifest["config"], *manifest["layers"]):
+            self.push_blob(repository, image.blobs[descriptor["digest"]], descriptor["mediaType"])
+        return self.push_manifest(repository, manifest, tag)
 
     def tag(self, image: Pushed, tag: str) -> None:
         """Has the tag point to what is there, away from what it pointed to."""
@@ -239,11 +249,12 @@ def sha256(content: bytes) -> str:
 
 
 def _arguments(
-    kind: Kind, folder: Path, tls: tuple[Path, Path] | None, auth: Mapping[str, Any] | None
+    kind: Kind, folder: Path, tls: tuple[Path, Path] | None, auth: Mapping[str, Any] | None, listen: str
 ) -> list[str | Path]:
     if kind is Kind.REFERRERS:
-        return ["--tls-cert", tls[0], "--tls-key", tls[1]] if tls else []
-    http: dict[str, Any] = {"addr": "127.0.0.1:0"}
+        identified: list[str | Path] = ["--tls-cert", tls[0], "--tls-key", tls[1]] if tls else []
+        return ["--listen", listen, *identified]
+    http: dict[str, Any] = {"addr": listen}
     if tls:
         http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
     settings = {"version": 0.1, "log": {"level": "info"}, "storage": {"inmemory": {}}, "http": http}

@@ -46,6 +46,7 @@ class Tool:
     package: str
     ldflags: str = STRIP
     from_assets: bool = False
+    e2e: bool = False
 
     @property
     def folder(self) -> Path:
@@ -78,6 +79,11 @@ TOOLS = {
         Tool("trillmem", "trillmem", "."),
         Tool("ctfe", "ctfe", "github.com/google/certificate-transparency-go/trillian/ctfe/ct_server"),
         Tool("rekor", "rekor", "github.com/sigstore/rekor/cmd/rekor-server"),
+        # What makes a control plane a node that runs pods: for `make e2e` alone.
+        *(
+            Tool(name, "node", f"k8s.io/kubernetes/cmd/{name}", ldflags=f"{STRIP} {KUBERNETES_VERSION}", e2e=True)
+            for name in ("kube-controller-manager", "kube-scheduler", "kubelet")
+        ),
     )
 }
 
@@ -224,13 +230,14 @@ def build(name: str) -> Path:
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="build.py", description="Build the programs the tests run against.")
     parser.add_argument("--only", action="append", choices=TOOLS, metavar="NAME", help="this tool (repeatable)")
+    parser.add_argument("--e2e", action="store_true", help="with those that only `make e2e` needs")
     parser.add_argument("--list", action="store_true", help="print each tool and where it is, build nothing")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
-    names = options.only or list(TOOLS)
+    names = options.only or [name for name, tool in TOOLS.items() if options.e2e or not tool.e2e]
     started = time.monotonic()
     try:
         for name in names:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.tools import build
 
 CHART = build.ROOT / "charts" / "navicert"
-TEMPLATE = ("template", "navicert", str(CHART), "--include-crds", "--namespace", "navicert-system")
+TEMPLATE = ("template", "navicert", str(CHART), "--include-crds", "--no-hooks", "--namespace", "navicert-system")
 
 
 def render(helm: Path) -> str:

@@ -93,3 +93,40 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{- define "navicert.reportGroup" -}}
+{{ get (dict "policyreport" "wgpolicyk8s.io" "openreports" "openreports.io" "none" "") .Values.reports }}
+{{- end -}}
+
+{{- define "navicert.reportKinds" -}}
+{{ get (dict "policyreport" (list "policyreports" "clusterpolicyreports") "openreports" (list "reports" "clusterreports") "none" list) .Values.reports | toJson }}
+{{- end -}}
+
+{{/* What both programs need to read from registries: arguments, mounts and volumes. */}}
+{{- define "navicert.registryArguments" -}}
+{{- if .Values.registries }}
+- --registries=/settings/registries.yaml
+{{- end }}
+{{- if .Values.credentials }}
+- --credentials=/credentials
+{{- end }}
+{{- end -}}
+
+{{- define "navicert.registryMounts" -}}
+- {name: settings, mountPath: /settings, readOnly: true}
+- {name: tmp, mountPath: /tmp}
+{{- range .Values.credentials }}
+- {name: credentials-{{ . }}, mountPath: /credentials/{{ . }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "navicert.registryVolumes" -}}
+- name: settings
+  configMap: {name: {{ include "navicert.name" . }}-settings}
+- name: tmp
+  emptyDir: {medium: Memory, sizeLimit: 64Mi}
+{{- range .Values.credentials }}
+- name: credentials-{{ . }}
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,64 @@
+"""The kinds themselves: what helm installs once and never upgrades is brought up to date before each release."""
+
+import asyncio
+import logging
+
+from controller.core.errors import ApiServerUnavailable
+from controller.kube.client import ApiClient, Object, Verb
+from controller.wire.crd import render_definition
+from controller.wire.policy.kinds import KINDS
+from controller.wire.reportkinds import REPORT_KINDS, render_report_definition
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+SERVED_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
+
+_log = logging.getLogger(__name__)
+
+
+async def install_kinds(client: ApiClient, *, reports: str) -> None:
+    """Bring the five kinds to this version, add the report kinds of this setting where they are lacking, and wait until
+    the API server serves all of them.
+
+    Objects of the kinds stay. Report kinds that are there are left alone, whoever brought them. Raises
+    ApiServerUnavailable when a write is refused or a kind is not served within SERVED_SECONDS.
+    """
+    own = [render_definition(kind) for kind in KINDS.values()]
+    lacking = [
+        definition
+        for definition in map(render_report_definition, REPORT_KINDS[reports])
+        if await client.get(_path(definition)) is None
+    ]
+    for definition in (*own, *lacking):
+        await client.write(Verb.APPLY, _applied(definition), definition)
+        _log.info("kind installed", extra={"definition": _name(definition)})
+    async with asyncio.timeout(SERVED_SECONDS):
+        try:
+            for definition in (*own, *lacking):
+                await _served(client, definition)
+        except TimeoutError as error:
+            raise ApiServerUnavailable(f"a kind is not served after {SERVED_SECONDS:.0f} s") from error
+
+
+async def _served(client: ApiClient, definition: Object) -> None:
+    while not _established(await client.get(_path(definition))):  # noqa: ASYNC110 (a fact of the server, needed once)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _established(definition: Object | None) -> bool:
+    status = (definition or {}).get("status")
+    conditions = status.get("conditions", ()) if isinstance(status, dict) else ()
+    return any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions)
+
+
+def _name(definition: Object) -> str:
+    return str(definition["metadata"]["name"])
+
+
+def _applied(definition: Object) -> str:
+    """As `navicert`, taking over what somebody else set: helm, which brought it first."""
+    return f"{_path(definition)}?fieldManager=navicert&force=true"
+
+
+def _path(definition: Object) -> str:
+    return f"{DEFINITIONS}/{_name(definition)}"

@@ -1,0 +1,199 @@
+"""Releases of the chart on a real API server, by the real helm. Pods run in tests/e2e; here is what they would find.
+
+Nothing runs Jobs here, so hooks are left out: what the one of the chart does is in tests/apiserver/test_kinds.py.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.chart import CHART, NAMESPACE, Document, rights, template
+from tests.support.controlplane import Client, ControlPlane
+from tests.support.tools import Helm
+
+pytestmark = pytest.mark.slow
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+VALUES: dict[str, Any] = {
+    "as it comes": {},
+    "certificates by cert-manager": {
+        "certificates": {"source": "certManager", "issuerRef": {"name": "ca", "kind": "ClusterIssuer"}},
+        "webhook": {"replicas": 1},
+        "operator": {"replicas": 1},
+    },
+    "an API server that does not reach pods": {
+        "hostNetwork": True,
+        "webhook": {"port": 9443, "statusPort": 9080, "nodeSelector": {"kubernetes.io/os": "linux"}},
+        "certificates": {"source": "given"},
+        "clientCA": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    },
+    "private registries, closed network": {
+        "registries": [{"host": "registry.example:5000", "plainHTTP": True, "rateLimit": 10}],
+        "credentials": ["pull-secret", "another"],
+        "image": {"digest": f"sha256:{'a' * 64}", "pullSecrets": ["pull-secret"]},
+        "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}]},
+        "exemptNamespaces": ["calico-system"],
+        "uncovered": "Deny",
+    },
+    "bare, with the other reports": {
+        "starterPolicy": False,
+        "trustRoots": {"sigstore": False},
+        "builders": {"catalogue": []},
+        "reports": "openreports",
+        "networkPolicy": {"enabled": False},
+        "webhook": {"tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with ControlPlane(tmp_path_factory.mktemp("release")) as running:
+        running.create_namespace(NAMESPACE)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(plane: ControlPlane) -> Client:
+    for path in sorted((CHART / "crds").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        name = document["metadata"]["name"]
+        assert (
+            plane.client().apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)[0] < 300
+        )
+    return plane.client()
+
+
+@pytest.fixture
+def release(plane: ControlPlane, client: Client, tmp_path: Path) -> Callable[..., str]:
+    helm = Helm(tmp_path, plane.admin_kubeconfig)
+    return lambda *arguments: helm.run(*arguments, "--namespace", NAMESPACE)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_object_is_taken_without_an_unknown_field(name: str, client: Client, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(VALUES[name]))
+    strangers = []
+    for document in template("--values", str(values)):
+        path = path_of(client, document)
+        if path is None:
+            strangers.append(document["kind"])
+            continue
+        query = "dryRun=All&fieldManager=tests&force=true&fieldValidation=Strict"
+        status, body = client.request("PATCH", f"{path}?{query}", document, "application/apply-patch+yaml")
+        assert status in (200, 201), body
+    assert strangers == (["Certificate"] if "cert-manager" in name else [])
+
+
+@pytest.mark.case("OPS-015")
+@pytest.mark.case("OPS-017")
+def test_release_opens_no_gate_before_anything_runs(client: Client, release: Callable[..., str]) -> None:
+    release("install", "navicert", CHART, "--no-hooks")
+    assert webhooks(client) == []
+    assert client.create("/api/v1/namespaces/default/pods", pod("before-anything-runs"))[0] == 201
+    assert client.get("/apis/navicert.dev/v1alpha1/clusterslsapolicies/starter")[0] == 200
+    assert client.get("/apis/navicert.dev/v1alpha1/trustroots/sigstore")[0] == 200
+
+
+@pytest.mark.case("OPS-011")
+def test_second_release_is_refused_and_changes_nothing(release: Callable[..., str]) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        release("install", "another", CHART, "--no-hooks")
+    assert "cannot be imported into the current release" in "".join(refused.value.__notes__)
+
+
+def test_changed_values_reach_the_programs_and_roll_back(client: Client, release: Callable[..., str]) -> None:
+    release("upgrade", "navicert", CHART, "--no-hooks", "--set", "uncovered=Deny")
+    assert "--uncovered=Deny" in arguments(client, "navicert-webhook")
+    release("rollback", "navicert", "--no-hooks")
+    assert "--uncovered=Allow" in arguments(client, "navicert-webhook")
+
+
+def test_what_the_operator_filled_in_outlives_an_upgrade(client: Client, release: Callable[..., str]) -> None:
+    path = f"{ADMISSION}/validatingwebhookconfigurations/navicert"
+    assert client.patch(path, {"webhooks": [filled_in()]})[0] == 200
+    release("upgrade", "navicert", CHART, "--no-hooks", "--set", "logLevel=debug")
+    assert [webhook["name"] for webhook in webhooks(client)] == ["policies.navicert.dev"]
+
+
+@pytest.mark.case("OPS-009")
+@pytest.mark.parametrize("account", ["navicert-webhook", "navicert-operator"])
+def test_nobody_reads_secrets_of_other_namespaces(client: Client, account: str) -> None:
+    for namespace in ("default", "kube-system"):
+        for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
+            assert not may(client, account, verb, "secrets", namespace)
+    assert may(client, account, "watch", "clusterslsapolicies", "", "navicert.dev")
+
+
+def test_webhook_writes_nothing_anywhere() -> None:
+    assert {verb for verb, _, _ in rights("navicert-webhook")} <= {"get", "list", "watch"}
+
+
+@pytest.mark.case("OPS-002")
+def test_uninstall_leaves_the_kinds_and_what_others_made(client: Client, release: Callable[..., str]) -> None:
+    release("uninstall", "navicert", "--no-hooks")
+    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
+        assert client.get(f"{ADMISSION}/{kind}/navicert")[0] == 404
+    assert client.get("/apis/navicert.dev/v1alpha1/clusterslsapolicies")[1]["items"] == []
+    for path in ("clusterroles", "clusterrolebindings"):
+        listed = client.get(f"/apis/rbac.authorization.k8s.io/v1/{path}")[1]["items"]
+        assert [one for one in listed if one["metadata"]["name"].startswith("navicert")] == []
+    release("install", "navicert", CHART, "--no-hooks")
+    release("uninstall", "navicert", "--no-hooks")
+
+
+def webhooks(client: Client) -> list[Document]:
+    kinds = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+    found = [client.get(f"{ADMISSION}/{kind}/navicert")[1] for kind in kinds]
+    return [webhook for one in found for webhook in one.get("webhooks", ())]
+
+
+def arguments(client: Client, deployment: str) -> list[str]:
+    found = client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{deployment}")[1]
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    given: list[str] = container["args"]
+    return given
+
+
+def may(client: Client, account: str, verb: str, resource: str, namespace: str, group: str = "") -> bool:
+    attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": group}
+    spec = {"user": f"system:serviceaccount:{NAMESPACE}:{account}", "resourceAttributes": attributes}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    status, body = client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    assert status == 201, body
+    return bool(body["status"]["allowed"])
+
+
+def filled_in() -> Document:
+    """A webhook that no test meets: it is about objects that nobody makes here."""
+    rule = {"operations": ["CREATE"], "apiGroups": ["x.test"], "apiVersions": ["v1"], "resources": ["xs"]}
+    return {
+        "name": "policies.navicert.dev",
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [rule],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+
+
+def pod(name: str) -> Document:
+    containers = [{"name": "main", "image": "registry.example/app"}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": containers}}
+
+
+def path_of(client: Client, document: Document) -> str | None:
+    """Where the API server keeps this object, or None where it does not know its kind."""
+    version = document["apiVersion"]
+    prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    _, served = client.get(prefix)
+    for resource in served.get("resources", ()) if isinstance(served, dict) else ():
+        if resource["kind"] == document["kind"] and "/" not in resource["name"]:
+            scope = f"/namespaces/{document['metadata']['namespace']}" if resource["namespaced"] else ""
+            return f"{prefix}{scope}/{resource['name']}/{document['metadata']['name']}"
+    return None

@@ -1,0 +1,250 @@
+"""Navicert on a real node, as a platform team brings it in: one story, told in order, where pods really run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import yaml
+
+from tests.e2e.cluster import (
+    API,
+    CHART,
+    HOME,
+    Cluster,
+    Refused,
+    binding,
+    builder,
+    deployment,
+    measure,
+    path_of,
+    policy,
+    trust_root,
+)
+from tests.support.chart import Right, rights
+from tests.support.node import Node
+from tests.support.processes import wait_until
+from tests.support.registries import Pushed
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+# Rights that this story has no use for.
+ELSEWHERE: dict[str, set[Right]] = {
+    "navicert-webhook": set(),
+    "navicert-kinds": set(),
+    "navicert-operator": {
+        # A TrustRoot that is refreshed: tests/apiserver/test_roots.py.
+        *((verb, "", "configmaps") for verb in ("create", "get", "patch")),
+        # Something changed the configurations: tests/apiserver/test_registration.py.
+        ("create", "", "events"),
+        # Statuses of kinds that have no object here: tests/apiserver/test_statuses.py.
+        *(("patch", "navicert.dev", f"{kind}/status") for kind in ("slsapolicies", "slsaexceptions")),
+        # Owners of other kinds: tests/apiserver/test_scan.py.
+        ("get", "", "replicationcontrollers"),
+        *(("get", "apps", kind) for kind in ("statefulsets", "daemonsets")),
+        *(("get", "batch", kind) for kind in ("jobs", "cronjobs")),
+    },
+}
+
+
+@contextmanager
+def timed(step: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    measure(step, started)
+
+
+def test_chart_is_installed_and_both_programs_are_ready(cluster: Cluster) -> None:
+    with timed("helm install --wait"):
+        cluster.install()
+    with timed("webhooks registered after that"):
+        wait_until(lambda: len(cluster.webhooks()) == 5, timeout=60)
+
+
+def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
+    pods = cluster.items(f"/api/v1/namespaces/{HOME}/pods")
+    assert len(pods) == 4
+    for one in pods:
+        security = one["spec"]["containers"][0]["securityContext"]
+        assert security["readOnlyRootFilesystem"] is True
+        assert one["spec"]["securityContext"]["runAsUser"] == 65532
+
+
+def test_in_audit_an_unsigned_image_runs(
+    cluster: Cluster, signed: Pushed, unsigned: Pushed, trusted: list[bytes]
+) -> None:
+    for document in (trust_root(trusted[0]), builder(), policy("Audit")):
+        cluster.apply(path_of(document), document)
+    cluster.apply(f"{DEPLOYMENTS}/unsigned", deployment("unsigned", unsigned.reference))
+    with timed("unsigned pod running under Audit"):
+        wait_until(lambda: bool(cluster.running("app=unsigned")), timeout=60)
+
+
+def test_under_enforce_the_signed_image_is_pulled_and_runs(cluster: Cluster, signed: Pushed) -> None:
+    cluster.apply(path_of(policy("Enforce")), policy("Enforce"))
+    with timed("signed pod running"):
+        cluster.run_pod("signed", signed.reference)
+        cluster.wait_running("signed")
+
+
+def test_tag_is_pinned_to_the_digest_that_was_judged(cluster: Cluster, signed: Pushed) -> None:
+    tagged = f"{signed.host}/{signed.repository}:v1"
+    stored = cluster.run_pod("pinned", tagged)
+    assert stored["spec"]["containers"][0]["image"] == f"{tagged}@{signed.digest}"
+    cluster.wait_running("pinned")
+
+
+def test_unsigned_image_is_refused_with_its_reason(cluster: Cluster, unsigned: Pushed) -> None:
+    cluster.wait_judging(unsigned.reference)
+    told = cluster.refusal(unsigned.reference)
+    assert told is not None
+    assert "NoProvenance" in told
+    assert unsigned.digest in told
+
+
+def test_refusal_of_a_deployments_pod_is_seen_in_events(cluster: Cluster) -> None:
+    """It runs since Audit, so its pod is what is refused when it is to be made anew."""
+    for one in cluster.running("app=unsigned"):
+        cluster.client.delete(f"/api/v1/namespaces/default/pods/{one}")
+    wait_until(lambda: any("NoProvenance" in told for told in cluster.events("FailedCreate")), timeout=60)
+
+
+def test_new_deployment_is_refused_at_once(cluster: Cluster, unsigned: Pushed) -> None:
+    with pytest.raises(Refused, match="NoProvenance"):
+        cluster.apply(f"{DEPLOYMENTS}/another", deployment("another", unsigned.reference))
+
+
+def test_scan_reports_what_runs(cluster: Cluster) -> None:
+    def outcomes() -> set[tuple[str, str]]:
+        found = cluster.items("/apis/wgpolicyk8s.io/v1alpha2/namespaces/default/policyreports")
+        return {(report["scope"]["name"], one["result"]) for report in found for one in report["results"]}
+
+    with timed("reports of what runs"):
+        wait_until(lambda: ("signed", "pass") in outcomes(), timeout=120)
+    assert ("signed", "fail") not in outcomes()
+
+
+class Admissions:
+    """Admissions without a pause, from a thread of their own; those that failed, and how many there were."""
+
+    def __init__(self, cluster: Cluster, admitted: str, refused: str) -> None:
+        self._cluster, self._admitted, self._refused = cluster, admitted, refused
+        self.count, self.failed = 0, list[str]()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self.count += 2
+            told = self._cluster.refusal(self._admitted)
+            if told is not None:
+                self.failed.append(told)
+            told = self._cluster.refusal(self._refused)
+            if told is None or "NoProvenance" not in told:
+                self.failed.append(str(told))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+@pytest.mark.case("OPS-003")
+def test_upgrade_and_rollback_under_admissions_fail_none(
+    cluster: Cluster, signed: Pushed, unsigned: Pushed, tmp_path: Path
+) -> None:
+    newer = shutil.copytree(CHART, tmp_path / "navicert")
+    about = yaml.safe_load((newer / "Chart.yaml").read_text()) | {"version": "0.1.1"}
+    (newer / "Chart.yaml").write_text(yaml.safe_dump(about))
+    with Admissions(cluster, signed.reference, unsigned.reference) as admissions:
+        with timed("rolling upgrade"):
+            cluster.install(newer, logLevel="warning")
+        with timed("rolling back"):
+            cluster.helm("rollback", "navicert", "--wait", "--timeout", "120s")
+    print(f"{admissions.count} admissions meanwhile, {len(admissions.failed)} failed")
+    assert admissions.count > 50
+    assert admissions.failed == []
+
+
+def test_upgrade_brings_the_kinds_up_to_date(cluster: Cluster) -> None:
+    """Helm itself would leave an older one as it is."""
+    path = f"{DEFINITIONS}/slsaexceptions.navicert.dev"
+    before = cluster.client.get(path)[1]
+    older = before["spec"] | {"names": before["spec"]["names"] | {"shortNames": ["older"]}}
+    assert cluster.client.patch(path, {"spec": {"names": older["names"]}})[0] == 200
+    cluster.install()
+    assert cluster.client.get(path)[1]["spec"]["names"]["shortNames"] == ["slsaex"]
+
+
+def test_changed_value_is_in_force_after_the_upgrade(cluster: Cluster, unsigned: Pushed) -> None:
+    stranger = f"{unsigned.host}/strangers/app@{unsigned.digest}"
+    assert cluster.refusal(stranger) is None
+    cluster.install(uncovered="Deny")
+    wait_until(lambda: "Uncovered" in (cluster.refusal(stranger) or ""), timeout=30)
+    cluster.install()
+    wait_until(lambda: cluster.refusal(stranger) is None, timeout=30)
+
+
+@pytest.mark.case("OPS-011")
+def test_second_release_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        cluster.helm("install", "another", CHART, "--values", cluster.values())
+    assert "navicert" in "".join(refused.value.__notes__)
+    assert "cannot be imported into the current release" in "".join(refused.value.__notes__)
+
+
+def test_every_right_of_the_chart_is_used_and_none_is_lacking(cluster: Cluster, node: Node) -> None:
+    """By the API server's audit log of everything above. What is not used here names the test that needs it."""
+    asked = node.asked()
+    lacking = {right_of(one) for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN}
+    assert lacking == set()
+    for account in ("navicert-webhook", "navicert-operator", "navicert-kinds"):
+        user = f"system:serviceaccount:{HOME}:{account}"
+        used = {right_of(one) for one in asked if one["user"]["username"] == user}
+        assert rights(account) - used <= ELSEWHERE[account]
+
+
+def right_of(asked: dict[str, Any]) -> Right:
+    about = asked["objectRef"]
+    resource = about["resource"] + (f"/{about['subresource']}" if "subresource" in about else "")
+    return asked["verb"], about.get("apiGroup", ""), resource
+
+
+@pytest.mark.case("OPS-018")
+def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cluster: Cluster) -> None:
+    editor = "system:serviceaccount:default:editor"
+    cluster.apply(*binding("edit", editor))
+    wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=30)
+    for verb in ("create", "update", "patch", "delete"):
+        for resource in ("slsaexceptions", "trustroots", "trustedbuilders", "clusterslsapolicies"):
+            assert not cluster.may(editor, verb, resource)
+
+
+@pytest.mark.case("OPS-002")
+def test_uninstall_removes_the_gate_first_and_leaves_the_kinds_alone(cluster: Cluster, unsigned: Pushed) -> None:
+    with timed("helm uninstall --wait"):
+        cluster.helm("uninstall", "navicert", "--wait", "--timeout", "120s")
+    assert cluster.webhooks() == []
+    cluster.run_pod("free", unsigned.reference)
+    cluster.wait_running("free")
+    wait_until(lambda: cluster.left_behind() == [], timeout=60)
+    assert {one["metadata"]["name"] for one in cluster.items(f"{API}/clusterslsapolicies")} == {"production"}
+
+
+def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
+    cluster.install()
+    cluster.wait_judging(unsigned.reference)
+    cluster.helm("uninstall", "navicert", "--wait", "--timeout", "120s")
+    assert cluster.refusal(unsigned.reference) is None

@@ -1,0 +1,58 @@
+"""The chart as the real helm renders it, and the rights in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.tools import binary
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "navicert"
+NAMESPACE = "navicert-system"
+
+Document = dict[str, Any]
+Rule = dict[str, list[str]]
+Right = tuple[str, str, str]
+
+
+@cache
+def template(*arguments: str) -> tuple[Document, ...]:
+    """Every object of a release with these arguments, without the kinds. Raises CalledProcessError."""
+    command = [str(binary("helm")), "template", "navicert", str(CHART), "--namespace", NAMESPACE, *arguments]
+    with tempfile.TemporaryDirectory() as home:
+        env = {"HOME": home, "PATH": os.defpath}
+        text = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    return tuple(document for document in yaml.safe_load_all(text) if document)
+
+
+def rules(kind: str, name: str) -> list[Rule]:
+    """Those of the ClusterRole or Role of this name."""
+    (found,) = [one for one in template() if one["kind"] == kind and one["metadata"]["name"] == name]
+    granted: list[Rule] = found["rules"]
+    return granted
+
+
+def rights(name: str) -> set[Right]:
+    """Everything that the ServiceAccount of this name may do: verb, group, resource."""
+    return {right for kind in ("ClusterRole", "Role") for rule in _rules(kind, name) for right in _rights(rule)}
+
+
+def _rules(kind: str, name: str) -> list[Rule]:
+    named = [one for one in template() if one["kind"] == kind and one["metadata"]["name"] == name]
+    return [rule for one in named for rule in one["rules"]]
+
+
+def _rights(rule: Rule) -> Iterator[Right]:
+    return (
+        (verb, group, resource)
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    )
