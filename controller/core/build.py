@@ -73,8 +73,11 @@ def _tries(demand: Demand, testimony: Testimony, captures: Captures) -> Iterator
     if not allowed:
         yield Try(demand=demand, testimony=testimony, step=Step.BUILDER, miss=_no_builder(demand, testimony))
     for voice in allowed:
-        step, miss = _first_miss(demand, testimony, voice, captures) or (Step.MET, None)
-        yield Try(demand=demand, testimony=testimony, step=step, miss=miss, voice=voice)
+        found = _first_miss(demand, testimony, voice, captures)
+        if found is None:
+            yield Try(demand=demand, testimony=testimony, step=Step.MET, voice=voice)
+        else:
+            yield Try(demand=demand, testimony=testimony, step=found[0], miss=found[1], voice=voice)
 
 
 def _first_miss(demand: Demand, testimony: Testimony, voice: Voice, captures: Captures) -> Found | None:

@@ -4,4 +4,12 @@ from controller.telemetry.lines import JSONFormatter, configure_logging, configu
 from controller.telemetry.metrics import CONTENT_TYPE, CacheCounters, Metrics
 from controller.telemetry.outlet import Outlet
 
-__all__ = ["CONTENT_TYPE", "CacheCounters", "JSONFormatter", "Metrics", "Outlet", "configure_logging", "configure_outlet"]
+__all__ = [
+    "CONTENT_TYPE",
+    "CacheCounters",
+    "JSONFormatter",
+    "Metrics",
+    "Outlet",
+    "configure_logging",
+    "configure_outlet",
+]
