@@ -48,7 +48,6 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        self._ask()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -60,13 +59,13 @@ class Client(asyncio.Protocol):
             raise AssertionError(f"the benchmark must measure what is admitted: {bytes(self._received)!r}")
         self._received.clear()
         if self.running:
-            self._ask()
+            self.ask()
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
         assert self._transport is not None
         self._sent = time.perf_counter()
         self._transport.write(next(self._requests))
@@ -94,8 +93,9 @@ async def load(address: str, authority: Path, connections: int, seconds: float, 
         (await loop.create_connection(lambda: Client(requests, latencies), host, int(port), ssl=tls))[1]
         for _ in range(connections)
     ]
-    latencies.clear()
     started = time.perf_counter()
+    for client in opened:  # not before all are open: what is asked meanwhile would be paid for and not counted
+        client.ask()
     await asyncio.sleep(seconds)
     took, measured = time.perf_counter() - started, sorted(latencies)
     for client in opened:
