@@ -37,7 +37,7 @@ class Exempting:
     def _coverable(self, finding: Finding, policy: Policy | BrokenPolicy) -> bool:
         if isinstance(policy, BrokenPolicy) or finding.reason is Reason.Denied:
             return False
-        return self.digest is not None or not policy.deny
+        return not policy.deny or (self.digest is not None and self.digest not in policy.deny)
 
     def _covers(self, exception: PolicyException, policy: Policy | BrokenPolicy) -> bool:
         if self.repository is None:
