@@ -131,6 +131,7 @@ def _exempting(
         ),
         namespace=workload.namespace,
         repository=image.reference.repository if image.reference else None,
+        pinned=image.reference.digest if image.reference else None,
         digest=digest,
     )
 

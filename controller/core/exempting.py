@@ -9,17 +9,23 @@ from controller.core.reasons import Outcome, Reason
 from controller.core.text import printable
 from controller.core.verdict import Finding
 
+_OF_THE_REFERENCE = frozenset({Reason.PoliciesNotSynced, Reason.TagNotAllowed, Reason.TagNotPinned})
+"""What is answered by the reference alone. What its tag points to now, another policy's evidence may tell: it can move,
+and no policy changes what another one says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exempting:
     """The exceptions in force, in order of name, and the image that they may be about.
 
-    `repository` is None for a malformed reference, which no exception can mean; `digest` is None where it is unknown.
+    `repository` is None for a malformed reference, which no exception can mean. `pinned` is the digest in the reference
+    itself, `digest` the one that evidence is about; each is None where there is none, or it is unknown.
     """
 
     exceptions: tuple[PolicyException, ...]
     namespace: str
     repository: Repository | None
+    pinned: Digest | None
     digest: Digest | None
 
     def excuse(self, finding: Finding, policy: Policy | BrokenPolicy) -> Finding:
@@ -30,19 +36,23 @@ class Exempting:
         """
         if finding.outcome not in (Outcome.FAIL, Outcome.ERROR) or not self._coverable(finding, policy):
             return finding
-        covering = (one for one in self.exceptions if self._covers(one, policy))
+        covering = (one for one in self.exceptions if self._covers(one, policy, self._digest(finding)))
         exception = next(covering, None)
         return finding if exception is None else _excepted(finding, exception)
 
     def _coverable(self, finding: Finding, policy: Policy | BrokenPolicy) -> bool:
         if isinstance(policy, BrokenPolicy) or finding.reason is Reason.Denied:
             return False
-        return not policy.deny or (self.digest is not None and self.digest not in policy.deny)
+        digest = self._digest(finding)
+        return not policy.deny or (digest is not None and digest not in policy.deny)
 
-    def _covers(self, exception: PolicyException, policy: Policy | BrokenPolicy) -> bool:
+    def _digest(self, finding: Finding) -> Digest | None:
+        return self.pinned if finding.reason in _OF_THE_REFERENCE else self.digest
+
+    def _covers(self, exception: PolicyException, policy: Policy | BrokenPolicy, digest: Digest | None) -> bool:
         if self.repository is None:
             return False
-        return exception.covers(policy.name, self.namespace, self.repository, self.digest)
+        return exception.covers(policy.name, self.namespace, self.repository, digest)
 
 
 def _excepted(finding: Finding, exception: PolicyException) -> Finding:

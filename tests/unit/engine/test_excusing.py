@@ -50,3 +50,20 @@ async def test_a_denied_digest_is_not_excused_where_it_is_not_known_whether_the_
     scoped = policy(match=Match(namespace_selector=selector), deny=DENYING)
     verdict = await decided(workload(namespace_known=False), scoped)
     assert [finding.reason for finding in verdict.findings if finding.refuses] == [Reason.PoliciesNotSynced]
+
+
+@pytest.mark.case("EXC-012")
+@pytest.mark.parametrize("tags", [Tags.PIN, Tags.DENY])
+async def test_an_exception_for_a_digest_excuses_no_tag_whatever_an_audit_finds_out(tags: Tags) -> None:
+    asked = policy(tags=tags)
+    verdicts = [await decided(workload(TAGGED), *members, only=True) for members in ((asked,), (asked, AUDIT))]
+    assert [verdict.allowed for verdict in verdicts] == [False, False]
+    assert (await decided(workload(TAGGED), asked, AUDIT)).allowed
+
+
+async def test_an_exception_for_a_digest_excuses_it_although_an_audit_does_not_find_it() -> None:
+    selector = Selector((Requirement(key="tier", operator=Operator.EXISTS),))
+    scoped = policy(match=Match(namespace_selector=selector))
+    pod, absent = workload(namespace_known=False), Evidence(digest=None, found=False)
+    assert (await decided(pod, scoped, only=True)).allowed
+    assert (await decided(pod, scoped, AUDIT, only=True, found=absent)).allowed
