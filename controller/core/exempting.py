@@ -19,7 +19,8 @@ class Exempting:
     """The exceptions in force, in order of name, and the image that they may be about.
 
     `repository` is None for a malformed reference, which no exception can mean. `pinned` is the digest in the reference
-    itself, `digest` the one that evidence is about; each is None where there is none, or it is unknown.
+    itself, `digest` the one that evidence is about; each is None where there is none, or it is unknown. `listed` says
+    whether it is known which image it is, and what it consists of.
     """
 
     exceptions: tuple[PolicyException, ...]
@@ -27,12 +28,14 @@ class Exempting:
     repository: Repository | None
     pinned: Digest | None
     digest: Digest | None
+    listed: bool
 
     def excuse(self, finding: Finding, policy: Policy | BrokenPolicy) -> Finding:
         """The finding, or Excepted in its place where an exception covers it.
 
         Covers failures and ignorance alike (EXC-009), and neither a broken policy (EXC-007) nor a denied digest
-        (EXC-013), nor what may be one: a policy that denies digests excuses no image whose digest is not known.
+        (EXC-013), nor what may be one: with a policy that denies digests no image is excused of which it is not known
+        what it is and what it consists of.
         """
         if finding.outcome not in (Outcome.FAIL, Outcome.ERROR) or not self._coverable(finding, policy):
             return finding
@@ -43,8 +46,7 @@ class Exempting:
     def _coverable(self, finding: Finding, policy: Policy | BrokenPolicy) -> bool:
         if isinstance(policy, BrokenPolicy) or finding.reason is Reason.Denied:
             return False
-        digest = self._digest(finding)
-        return not policy.deny or (digest is not None and digest not in policy.deny)
+        return not policy.deny or (self.listed and finding.reason not in _OF_THE_REFERENCE)
 
     def _digest(self, finding: Finding) -> Digest | None:
         return self.pinned if finding.reason in _OF_THE_REFERENCE else self.digest

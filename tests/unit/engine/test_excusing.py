@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from controller.core.evidence import Evidence
+from controller.core.evidence import Evidence, Gap
 from controller.core.match import Match
 from controller.core.policy import Mode, Policy, Tags, Uncovered
 from controller.core.policyset import PolicySet
@@ -16,7 +16,7 @@ from controller.engine.decision import Circumstances, decide
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.trust.root import TrustRoots
-from tests.support.facts import NOW, D, builder, evidence, policy, provenance, workload
+from tests.support.facts import NOW, OTHER, D, builder, evidence, policy, provenance, workload
 from tests.unit.core.test_exempting import TAGGED, exception
 
 AUDIT = policy("audit", mode=Mode.AUDIT, tags=Tags.ALLOW)
@@ -67,3 +67,13 @@ async def test_an_exception_for_a_digest_excuses_it_although_an_audit_does_not_f
     pod, absent = workload(namespace_known=False), Evidence(digest=None, found=False)
     assert (await decided(pod, scoped, only=True)).allowed
     assert (await decided(pod, scoped, AUDIT, only=True, found=absent)).allowed
+
+
+@pytest.mark.case("EXC-013")
+async def test_what_may_consist_of_a_denied_digest_is_not_excused_and_what_does_is_denied() -> None:
+    denying = policy(deny=frozenset({OTHER}))
+    down = Gap(reason=Reason.RegistryUnavailable, detail="503")
+    for found in (Evidence(digest=D, gaps=(down,), unlisted=down), Evidence(digest=D, unread=(OTHER,))):
+        assert not (await decided(workload(), denying, found=found)).allowed
+        assert (await decided(workload(), policy(), found=found)).allowed
+    assert (await decided(workload(), denying, found=evidence())).allowed
