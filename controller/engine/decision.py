@@ -215,7 +215,8 @@ def _too_many(image: WorkloadImage) -> Evidence | None:
 
 
 def _unknown(reference: ImageReference, error: NavicertError) -> Evidence:
-    return Evidence(digest=reference.digest, gaps=(Gap.of(error),))
+    gap = Gap.of(error)
+    return Evidence(digest=reference.digest, gaps=(gap,), unlisted=gap)
 
 
 _GRACE = 0.1  # seconds that partial evidence may take to come back after the deadline

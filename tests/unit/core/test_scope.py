@@ -89,7 +89,7 @@ SELECTS_PRODUCTION = Match(
     ids=["broken", "scope unknown", "reference malformed", "denies a digest only", "denies tags only"],
 )
 def test_what_judges_no_origin_covers_nothing(covering: PolicySet, pod: Workload) -> None:
-    given = verdict(covering, pod, None, uncovered=Uncovered.DENY)
+    given = verdict(covering, pod, evidence(), uncovered=Uncovered.DENY)
     assert not given.allowed
     assert Reason.Uncovered in {f.reason for f in given.findings if f.refuses}
 

@@ -111,6 +111,16 @@ async def test_what_stands_beside_a_layer_reaches_its_judgement(scene: Scene) ->
     assert [statement.times for statement in evidence.statements] == [(INTEGRATED,)]
 
 
+@pytest.mark.parametrize("repository", ["evil.example/x", "a.b:\u00b2/x", "\u0663"])
+async def test_a_signature_that_names_nonsense_spoils_nothing_beside_it(scene: Scene, repository: str) -> None:
+    scene.shelf.list_referrers(scene.shelf.put_bundle(scene.provenance()))
+    payload = scene.foundry.simple_signing(scene.shelf.subject, repository=repository)
+    scene.shelf.put_tagged(".sig", scene.foundry.signature_layer(payload))
+    evidence = await scene.gather()
+    assert {statement.kind for statement in evidence.statements} == {Kind.PROVENANCE, Kind.IMAGE_SIGNATURE}
+    assert not evidence.gaps
+
+
 async def test_what_two_places_list_is_fetched_once(scene: Scene) -> None:
     entry = scene.shelf.put_bundle(scene.provenance())
     scene.shelf.list_referrers(entry)
