@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
-from controller.core.evidence import Evidence, Gap
+from controller.core.evidence import Evidence, Gap, VerifiedStatement
 from controller.core.image import Repository
 from controller.engine.candidates import Candidates
 from controller.engine.family import Family
@@ -62,7 +62,7 @@ class Look:
         family = self._image.family
         evidence = Evidence(
             digest=digest,
-            statements=tuple(self._candidates.statements),
+            statements=tuple(sorted(self._candidates.statements, key=_order)),
             refused=tuple(self._candidates.refused),
             gaps=tuple(self._gaps | self._candidates.gaps | (set() if complete else {missing})),
             unread=tuple(child.digest for child in family.children) if family else (),
@@ -106,6 +106,11 @@ class Look:
         if not selection.complete:
             self._gaps.add(Gap.of(LimitExceeded(f"more than {MAX_FETCHED} candidates are listed in one place")))
         await self._candidates.follow(repository, selection.chosen)
+
+
+def _order(statement: VerifiedStatement) -> tuple[str, str]:
+    """Judging has bounds, so what is told has an order that does not depend on which answer came first."""
+    return statement.payload.hex, str(statement.signer)
 
 
 def _weighed(evidence: Evidence) -> Found:
