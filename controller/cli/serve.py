@@ -181,7 +181,12 @@ async def _endpoints(
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)
     registry = ObservedRegistry(await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call)
-    gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=registries.evidence_repository)
+    gatherer = Gatherer(
+        registry=registry,
+        executor=executor,
+        evidence_repository=registries.evidence_repository,
+        vouched=hosts.known,
+    )
     gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope))
     metrics.watch_cache(gather.counts)
     labels = known.namespaces.labels

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
-from controller.core.evidence import Evidence, Gap
+from controller.core.evidence import Evidence, Gap, VerifiedStatement
 from controller.core.image import Digest, Repository
 from controller.engine.candidates import Candidates
 from controller.engine.family import Family
@@ -62,7 +62,7 @@ class Look:
         family = self._image.family
         evidence = Evidence(
             digest=digest,
-            statements=tuple(self._candidates.statements),
+            statements=tuple(sorted(self._candidates.statements, key=_order)),
             refused=tuple(self._candidates.refused),
             gaps=tuple(self._gaps | self._candidates.gaps | (set() if complete else {missing})),
             unread=tuple(child.digest for child in family.children) if family else (),
@@ -111,6 +111,11 @@ class Look:
 
 def _unlisted(digest: Digest, gap: Gap) -> Evidence:
     return Evidence(digest=digest, gaps=(gap,), unlisted=gap)
+
+
+def _order(statement: VerifiedStatement) -> tuple[str, str]:
+    """Judging has bounds, so what is told has an order that does not depend on which answer came first."""
+    return statement.payload.hex, str(statement.signer)
 
 
 def _weighed(evidence: Evidence) -> Found:
