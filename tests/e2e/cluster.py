@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -124,7 +125,7 @@ class Cluster:
 
     def running(self, label: str, namespace: str = "default") -> list[str]:
         """The names of the pods with this label that are ready."""
-        selector = label.replace("=", "%3D")
+        selector = quote(label, safe="")
         listed = self.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
         return [one["metadata"]["name"] for one in listed if _ready(one)]
 

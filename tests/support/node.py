@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,6 +75,7 @@ class Node:
         self._cgroup = f"navicert-{self.folder.name}"
         (self.folder / "logs").mkdir()
         (self.folder / "registries").mkdir()
+        self._pause = pause_image(self.folder / "pause")
         self._admin = self._make_credentials()
         try:
             self._start()
@@ -122,13 +124,27 @@ class Node:
         lines = (self.folder / "logs" / "audit.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.endswith("}")]
 
+    def restart(self) -> None:
+        """As after a power failure: everything is gone at once but what is on disk. Called inside, it returns inside;
+        what else ran in the network is cut off from it."""
+        self._end()
+        (self.folder / "ready").unlink()
+        for left in self.folder.glob("containerd.sock*"):
+            left.unlink()
+        self._start()
+        with Path(f"/proc/{self._init}/ns/net").open() as inside:
+            _set_network(inside.fileno())
+
     def stop(self) -> None:
         """Ends everything and leaves nothing: no process, mount, interface, cgroup, file."""
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
         self._process.stop()
         for controller in CGROUPS.iterdir():
             if (controller / self._cgroup).is_dir():
-                wait_until(lambda folder=controller / self._cgroup: _removed(folder), timeout=20)  # type: ignore[misc]
-        shutil.rmtree(self.folder, ignore_errors=True)
+                wait_until(partial(_removed, controller / self._cgroup), timeout=20)
 
     def __enter__(self) -> Self:
         return self
@@ -161,9 +177,10 @@ class Node:
 
     def _start(self) -> None:
         programs = self.folder / "bin"
-        programs.mkdir()
+        programs.mkdir(exist_ok=True)
         for name in PROGRAMS:
-            (programs / name).symlink_to(binary(name))
+            if not (programs / name).exists():
+                (programs / name).symlink_to(binary(name))
         settings = {
             "ROOT": self.folder,
             "BIN": programs,
@@ -185,7 +202,7 @@ class Node:
         with self.entered():
             self._process.wait_ready(self._answers)
             (self.folder / "ready").touch()
-            self.load(pause_image(self.folder / "pause"), PAUSE)
+            self.load(self._pause, PAUSE)
             self._process.wait_ready(self._has_node)
 
     def _answers(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import tracemalloc
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -30,6 +32,17 @@ def test_the_estimate_errs_above_and_not_far(document: object) -> None:
         builder_id="b", build_type="t", source=SourceClaim(), external_parameters=parameters, dependencies=()
     )
     assert allocated * 0.9 < weigh(provenance) < allocated * 1.6 + 2000
+
+
+def test_of_a_value_only_its_fields_are_read() -> None:
+    """Python 3.11.2, which the image has, can't read the slot for weak references of such a class."""
+
+    @dataclass(slots=True, weakref_slot=True)
+    class Value:
+        field: str
+
+    value = Value("text")
+    assert weigh(value) == sys.getsizeof(value) + sys.getsizeof("text")
 
 
 def test_depth_is_no_obstacle() -> None:
