@@ -33,7 +33,7 @@ BOUND = re.compile(r"(?:^|listening on )(\d+\.\d+\.\d+\.\d+:\d+)", re.MULTILINE)
 
 
 class Kind(Enum):
-    """Which server; the value is its program. Docker's is distribution before its third version, and before OCI 1.1."""
+    """Which server; the value is its program. Docker's is distribution before its third version and before OCI 1.1."""
 
     REFERRERS = "registry"
     DISTRIBUTION = "distribution"
