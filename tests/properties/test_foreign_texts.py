@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def test_any_docker_reference_stands_in_a_signature(text: str) -> None:
 @given(text=TEXTS)
 @example(text=DIGITS)
 def test_any_name_of_a_subject_stands_in_a_statement(text: str) -> None:
-    document = statement(SUBJECT, predicate=provenance_predicate())
+    document: dict[str, Any] = statement(SUBJECT, predicate=provenance_predicate())
     (subject,) = document["subject"]
     payload = encode({**document, "subject": [{**subject, "name": text}, {"name": text, "digest": {"sha1": text}}]})
     assert kinds(FOUNDRY.bundle_layer(payload)) == {Kind.PROVENANCE}
