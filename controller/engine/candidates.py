@@ -155,8 +155,9 @@ def _refuse_above(limit: int, size: int, digest: Digest) -> None:
 
 async def _in_time(reading: Awaitable[_T], repository: Repository) -> _T:
     """A read of whoever has a turn: who answers slowly keeps it from others no longer than this."""
+    limit = asyncio.timeout(READ_SECONDS)
     try:
-        async with asyncio.timeout(READ_SECONDS) as limit:
+        async with limit:
             return await reading
     except TimeoutError:
         if not limit.expired():
