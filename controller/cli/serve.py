@@ -34,6 +34,7 @@ from controller.settings import Address, Settings, parse_duration
 from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
 from controller.webhook.asgi import ASGIApp
+from controller.webhook.bodies import Bodies
 from controller.webhook.connections import Terms
 from controller.webhook.judging import Judge
 from controller.webhook.memory import settle_memory
@@ -200,7 +201,8 @@ async def _endpoints(
     )
     pinner = Pinner(snapshot=current, namespace_labels=labels, resolve=Resolver(registry))
     policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
-    return {one.path: ReviewEndpoint(one, metrics) for one in (judge, pinner, policies)}
+    bodies = Bodies()
+    return {one.path: ReviewEndpoint(one, metrics, bodies) for one in (judge, pinner, policies)}
 
 
 def _unready(known: Known, terms: Terms) -> str | None:
