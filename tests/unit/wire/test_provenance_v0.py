@@ -141,6 +141,6 @@ def test_parameters_are_complete_unless_the_predicate_says_otherwise(
     completeness: tuple[bool | None, ...], *, complete: bool
 ) -> None:
     for predicate_type, make, name in ((PROVENANCE_V01, v01, "arguments"), (PROVENANCE_V02, v02, "parameters")):
-        said = {name: value for value in completeness}
+        said = {name: completeness[0]} if completeness else {}
         found = read(predicate_type, make(metadata={"completeness": said or None}))
         assert found.parameters_complete is complete
