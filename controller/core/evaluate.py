@@ -213,7 +213,7 @@ def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | N
         return Answer(
             reason=Reason.TagNotPinned, detail="the image is named by a tag that was not pinned to its digest"
         )
-    if not policy.wanted and not policy.deny:
+    if not policy.wanted and (reference.digest is not None or not policy.deny):
         return Answer(reason=Reason.Satisfied, detail="" if reference.digest else _MOVES)
     return None
 
