@@ -37,6 +37,7 @@ async def test_beyond_the_bound_the_body_that_arrives_for_longest_is_given_up() 
     bodies, senders = Bodies(100), [Sender(40) for _ in range(3)]
     reading = [sender.read(bodies) for sender in senders]
     await settle()
+    assert reading[0].done()
     with pytest.raises(Refused, match="in time"):
         await reading[0]
     assert not any(task.done() for task in reading[1:])

@@ -63,14 +63,14 @@ class Scene:
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    async def connect(self, sent: bytes = b"") -> Wire:
+    async def connect(self, *sent: bytes) -> Wire:
         connection, wire = Connection(self._config, self._state, {}, terms=self._terms), Wire()
         self._made.append(connection)
         connection.connection_made(wire)
-        if sent:
-            connection.data_received(sent)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        for part in sent:
+            connection.data_received(part)
+            for _ in range(5):
+                await asyncio.sleep(0)
         return wire
 
     def end(self) -> None:
@@ -80,15 +80,23 @@ class Scene:
 
 
 MISSING = REQUEST.replace(b"/validate", b"/missing")
-AT = {"silent": b"", "idle": MISSING + b"abcd", "answered early": MISSING, "sending": REQUEST + b"ab"}
+AT = {
+    "silent": (),
+    "idle": (MISSING + b"abcd",),
+    "answered early": (MISSING,),
+    "complete after the answer": (MISSING, b"abcd"),
+    "sending": (REQUEST + b"ab",),
+}
 
 
 @pytest.mark.parametrize("sent", AT.values(), ids=list(AT))
-async def test_over_the_limit_whoever_is_owed_nothing_makes_room(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+async def test_over_the_limit_whoever_is_owed_nothing_makes_room(
+    monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...]
+) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
     scene = Scene()
     asking = await scene.connect(REQUEST + b"abcd")
-    held = [await scene.connect(sent) for _ in range(2)]
+    held = [await scene.connect(*sent) for _ in range(2)]
     newcomer = await scene.connect()
     assert [one.closed for one in (asking, *held, newcomer)] == [False, True, False, False]
     assert scene.refused == {"limit": 1}
@@ -107,7 +115,7 @@ async def test_where_all_others_wait_for_answers_the_newcomer_is_closed(monkeypa
 async def test_silent_ones_go_before_idle_ones_and_those_before_senders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
     scene = Scene()
-    held = [await scene.connect(AT[stage]) for stage in ("sending", "idle", "silent")]
+    held = [await scene.connect(*AT[stage]) for stage in ("sending", "idle", "silent")]
     for expected in ([False, False, True], [False, True, True], [True, True, True]):
         await scene.connect(REQUEST + b"abcd")
         assert [one.closed for one in held] == expected
