@@ -131,6 +131,20 @@ def distribution_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry from before the referrers API; push to a repository of your own."""
+    with Registry(Kind.DOCKER, tmp_path_factory.mktemp("registry")) as shared:
+        yield shared
+
+
+@pytest.fixture(params=Kind, ids=lambda kind: kind.name.lower())
+def registry(request: pytest.FixtureRequest) -> Registry:
+    """Every real server in turn, the shared ones; push to a repository of your own."""
+    shared: Registry = request.getfixturevalue(f"{request.param.name.lower()}_registry")
+    return shared
+
+
+@pytest.fixture(scope="session")
 def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
     return Cosign(tmp_path_factory.mktemp("cosign"))
 

@@ -34,6 +34,7 @@ from controller.settings import Address, Settings, parse_duration
 from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
 from controller.webhook.asgi import ASGIApp
+from controller.webhook.bodies import Bodies
 from controller.webhook.connections import Terms
 from controller.webhook.judging import Judge
 from controller.webhook.memory import settle_memory
@@ -181,7 +182,12 @@ async def _endpoints(
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)
     registry = ObservedRegistry(await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call)
-    gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=registries.evidence_repository)
+    gatherer = Gatherer(
+        registry=registry,
+        executor=executor,
+        evidence_repository=registries.evidence_repository,
+        vouched=hosts.known,
+    )
     gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope))
     metrics.watch_cache(gather.counts)
     labels = known.namespaces.labels
@@ -195,7 +201,8 @@ async def _endpoints(
     )
     pinner = Pinner(snapshot=current, namespace_labels=labels, resolve=Resolver(registry))
     policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
-    return {one.path: ReviewEndpoint(one, metrics) for one in (judge, pinner, policies)}
+    bodies = Bodies()
+    return {one.path: ReviewEndpoint(one, metrics, bodies) for one in (judge, pinner, policies)}
 
 
 def _unready(known: Known, terms: Terms) -> str | None:

@@ -125,6 +125,9 @@ def _build_type_miss(demand: Demand, testimony: Testimony) -> Found | None:
 def _parameter_miss(demand: Demand, testimony: Testimony) -> Found | None:
     if not demand.parameters:
         return None
+    if not testimony.provenance.parameters_complete:
+        detail = "parameters are not complete: the provenance says that there may have been others"
+        return _at(Step.PARAMETERS, Miss(reason=Reason.ParameterNotAllowed, detail=detail))
     missed = (parameter_miss(allowed, testimony.provenance.external_parameters) for allowed in demand.parameters)
     return _at(Step.PARAMETERS, next((miss for miss in missed if miss is not None), None))
 

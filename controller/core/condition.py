@@ -7,6 +7,7 @@ from enum import Enum
 
 from controller.core.evidence import VerifiedStatement
 from controller.core.image import Digest, ImageReference
+from controller.core.work import Work
 from controller.core.workload import Workload
 
 
@@ -20,13 +21,17 @@ class Held(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What an expression may look at: one verified statement, the image, the workload and the time of judgement."""
+    """What an expression may look at: one verified statement, the image, the workload and the time of judgement.
+
+    `work` is what looking may cost still, over all expressions of this judgement.
+    """
 
     statement: VerifiedStatement
     reference: ImageReference
     digest: Digest
     workload: Workload
     now: datetime
+    work: Work = field(default_factory=Work, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,11 +118,12 @@ def _image(dependency: Dependency) -> ImageDependency | None:
     package = _PACKAGE.fullmatch(uri)
     if package is not None:
         return _packaged(uri, package, dependency)
-    scheme = next((one for one in _SCHEMES if uri.startswith(one)), "")
-    if uri.startswith("pkg:") or not (scheme not in {"", "https://"} or _DIGEST_MARK in uri):
+    lower = uri.lower()  # schemes have no case (RFC 3986, 3.1)
+    scheme = next((one for one in _SCHEMES if lower.startswith(one)), "")
+    if lower.startswith("pkg:") or not (scheme not in {"", "https://"} or _DIGEST_MARK in lower):
         return None
-    name, _, digest = uri.removeprefix(scheme).partition("@")
-    return _dependency(uri, name, digest, dependency)
+    name, _, digest = uri[len(scheme) :].partition("@")
+    return _dependency(uri, "" if "@" in digest else name, digest, dependency)  # two @: read as two images
 
 
 def _packaged(uri: str, package: re.Match[str], dependency: Dependency) -> ImageDependency:

@@ -84,7 +84,7 @@ def judge_image(
     """
     question = _question(policies, workload, image, evidence, moment)
     digest = evidence.digest if evidence else (image.reference.digest if image.reference else None)
-    exempting = _exempting(policies, workload, image, digest, moment)
+    exempting = _exempting(policies, workload, image, evidence, moment)
     findings = [
         exempting.excuse(_judge(workload, image, policy, applies, evidence, question), policy)
         for policy, applies in selected
@@ -123,7 +123,7 @@ def _question(
 
 
 def _exempting(
-    policies: PolicySet, workload: Workload, image: WorkloadImage, digest: Digest | None, moment: Moment
+    policies: PolicySet, workload: Workload, image: WorkloadImage, evidence: Evidence | None, moment: Moment
 ) -> Exempting:
     return Exempting(
         exceptions=tuple(
@@ -131,7 +131,9 @@ def _exempting(
         ),
         namespace=workload.namespace,
         repository=image.reference.repository if image.reference else None,
-        digest=digest,
+        pinned=image.reference.digest if image.reference else None,
+        digest=evidence.digest if evidence else None,
+        listed=evidence is not None and evidence.digest is not None and evidence.unlisted is None,
     )
 
 
@@ -187,10 +189,15 @@ def evaluate(
         return Answer(reason=Reason.ImageNotFound, detail="the registry says there is no such image")
     if question is None:
         return ignorance(evidence.gaps[0])
-    if question.digest in policy.deny:
-        return _denied(question.digest)
+    denied = next((one for one in evidence.digests if one in policy.deny), None)
+    if denied is not None:
+        return _denied(denied)
     answer = judge_requirements(policy, question)
-    if not answer.satisfied or reference.digest is not None:
+    if not answer.satisfied:
+        return answer
+    if policy.deny and evidence.unlisted is not None:
+        return ignorance(evidence.unlisted, besides=answer)
+    if reference.digest is not None:
         return answer
     return replace(answer, detail="; ".join(text for text in (answer.detail, _MOVES) if text))
 
@@ -206,7 +213,7 @@ def _static(policy: Policy, form: Form, reference: ImageReference) -> Answer | N
         return Answer(
             reason=Reason.TagNotPinned, detail="the image is named by a tag that was not pinned to its digest"
         )
-    if not policy.wanted and (reference.digest is not None or not policy.deny):
+    if not policy.wanted and not policy.deny:
         return Answer(reason=Reason.Satisfied, detail="" if reference.digest else _MOVES)
     return None
 

@@ -119,8 +119,10 @@ class Evidence:
 
     `digest` is what the reference resolved to; None when that could not be found out, or when `found` is False:
     the registry says there is no such image. Of an index, `children` is the evidence of its runnable children, and
-    `unread` are those whose evidence was not gathered (yet): nothing is known of them. `platform` is what the index
-    says of a child, fit to print; it proves nothing.
+    `unread` are those whose evidence was not gathered (yet): nothing is known of them. `listed` are those for which
+    others may stand, an index within the index for one. `unlisted` says why it is not known what the image consists of:
+    its manifest was not read, or not whole. `platform` is what the index says of a child, fit to print; it proves
+    nothing.
     """
 
     digest: Digest | None
@@ -130,6 +132,8 @@ class Evidence:
     gaps: tuple[Gap, ...] = ()
     children: tuple["Evidence", ...] = ()
     unread: tuple[Digest, ...] = ()
+    listed: tuple[Digest, ...] = ()
+    unlisted: Gap | None = None
     platform: str | None = None
 
     def __post_init__(self) -> None:
@@ -140,6 +144,12 @@ class Evidence:
         object.__setattr__(self, "statements", tuple(sorted(self.statements, key=_statement_order)))
         object.__setattr__(self, "refused", tuple(sorted(self.refused, key=_refused_order)))
         object.__setattr__(self, "gaps", tuple(sorted(self.gaps, key=lambda gap: (gap.reason.name, gap.detail))))
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """The image's own digest, then in order those of all that it is known to consist of."""
+        inner = sorted({child.digest for child in self.children if child.digest} | {*self.unread, *self.listed})
+        return (*((self.digest,) if self.digest else ()), *inner)
 
 
 def _statement_order(statement: VerifiedStatement) -> tuple[str, str, str]:

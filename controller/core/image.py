@@ -24,7 +24,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _PATH = re.compile(r"(?:[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]+\])(?::[0-9]{{1,5}})?")
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{{1,5}}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,9 +78,9 @@ class Repository:
     path: str
 
     def __post_init__(self) -> None:
-        port = self.host.rpartition(":")[2]
-        off = port.isdigit() and not 0 < int(port) <= MAX_PORT
-        if off or not _HOST.fullmatch(self.host) or not _PATH.fullmatch(self.path):
+        host = _HOST.fullmatch(self.host)
+        off = host is None or (host["port"] is not None and not 0 < int(host["port"]) <= MAX_PORT)
+        if off or not _PATH.fullmatch(self.path):
             raise MalformedReference(f"{printable(str(self))!r} is not a repository name")
         if len(str(self)) > MAX_NAME_CHARACTERS:
             raise MalformedReference(f"a repository name has at most {MAX_NAME_CHARACTERS} characters")

@@ -9,7 +9,7 @@ from controller.core.attestations import judge_attestation
 from controller.core.demand import Alternative
 from controller.core.evidence import Evidence
 from controller.core.origin import Origin
-from controller.core.platforms import by_platforms
+from controller.core.platforms import by_platforms, newest_by_platforms
 from controller.core.policy import Policy
 from controller.core.question import Question
 from controller.core.reasons import Reason
@@ -97,7 +97,11 @@ def _sbom(requirement: SBOMRequirement, question: Question) -> Answer:
 
 
 def _attestation(requirement: AttestationRequirement, question: Question) -> Answer:
-    return by_platforms(lambda evidence: judge_attestation(requirement, evidence, question), question.evidence)
+    def judge(evidence: Evidence) -> Answer:
+        return judge_attestation(requirement, evidence, question)
+
+    judged = newest_by_platforms if requirement.newest else by_platforms
+    return judged(judge, question.evidence)
 
 
 def _named(alternative: Alternative, name: str, answer: Answer) -> Answer:

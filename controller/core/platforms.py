@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from controller.core.answer import Answer, ignorance
 from controller.core.evidence import Evidence, Gap
+from controller.core.reasons import Reason
 
 Judge = Callable[[Evidence], Answer]
 
@@ -28,6 +29,17 @@ def by_platforms(judge: Judge, evidence: Evidence) -> Answer:
         told = _nearer(own, missing, met_by_some=len(missing) < len(answers))
         gaps = gaps or _decisive(missing)
     return ignorance(gaps[0], besides=told) if gaps and not told.unknown else told
+
+
+def newest_by_platforms(judge: Judge, evidence: Evidence) -> Answer:
+    """The same where the newest is asked: children answer only where the index is known to have none at all.
+
+    No older one of a child makes good what the index has, or may have.
+    """
+    own = judge(evidence)
+    if own.satisfied or own.reason is not Reason.NoAttestation:
+        return own
+    return ignorance(evidence.gaps[0], besides=own) if evidence.gaps else by_platforms(judge, evidence)
 
 
 def _decisive(missing: list[tuple[Evidence, Answer]]) -> tuple[Gap, ...]:

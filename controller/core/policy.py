@@ -89,7 +89,7 @@ class Policy:
         return frozenset(signer.trust_root for signer in (*entries, *summaries))
 
     def _wanted(self) -> frozenset[str]:
-        summaries = SUMMARIES if self.accept_summaries else frozenset()
+        summaries = SUMMARIES if self.accept_summaries and self._parts else frozenset()
         return summaries.union(*(part.wanted for part in self._parts))
 
     @property

@@ -34,7 +34,8 @@ class Provenance:
 
     `source` is the predicate's own word, read by its build type's rules; fields that the build type does not define
     are None. What a certificate says of the same fields is in the signer's extensions; whose word counts is judged.
-    `external_parameters` are the untrusted parameters as decoded JSON (v0.1 arguments, v0.2 parameters).
+    `external_parameters` are the untrusted parameters as decoded JSON (v0.1 arguments, v0.2 parameters);
+    `parameters_complete` is False where the predicate itself says that there may have been others.
     """
 
     builder_id: str
@@ -42,5 +43,6 @@ class Provenance:
     source: SourceClaim
     runner_environment: str | None = None
     external_parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
+    parameters_complete: bool = True
     invocation_id: str | None = None
     dependencies: tuple[Dependency, ...] = ()

@@ -13,6 +13,7 @@ from controller.core.policyset import PolicySet
 from controller.core.recall import Recall
 from controller.core.slsa import TrustedBuilder
 from controller.core.testimony import Testimony, testimonies
+from controller.core.work import MAX_WORK, Work
 from controller.core.workload import Workload
 
 EXCEPTION_MAXIMUM = timedelta(days=90)  # unless the settings say otherwise
@@ -23,13 +24,15 @@ class Moment:
     """What judgement takes from outside of objects and evidence.
 
     `now` is the review's one time (aware, UTC). `dependencies` is the evidence of images that others were built from,
-    by digest: one that is not there is unknown, which meets no requirement.
+    by digest: one that is not there is unknown, which meets no requirement. `work` is what
+    the conditions of all policies on one image may cost together.
     """
 
     now: datetime
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
     dependencies: Mapping[Digest, Evidence] = field(default_factory=dict)
+    work: int = MAX_WORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Question:
     recall: Recall
     testimonies: Mapping[Digest, tuple[Testimony, ...]]
     source_summaries: tuple[VerifiedStatement, ...]
+    work: Work
 
     @classmethod
     def of(
@@ -80,6 +84,7 @@ class Question:
             source_summaries=tuple(
                 statement for one in everything for statement in one.statements if statement.kind is Kind.SOURCE_SUMMARY
             ),
+            work=Work(moment.work),
         )
 
     def heard(self, evidence: Evidence) -> tuple[Testimony, ...]:
@@ -94,4 +99,5 @@ class Question:
             digest=self.digest,
             workload=self.workload,
             now=self.moment.now,
+            work=self.work,
         )

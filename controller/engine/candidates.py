@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 
-from controller.core.errors import MalformedManifest, NavicertError, RegistryUnavailable
+from controller.core.errors import LimitExceeded, MalformedManifest, NavicertError, RegistryUnavailable
 from controller.core.evidence import Gap, Refused, VerifiedStatement
 from controller.core.image import Digest, Repository
 from controller.engine.budget import Budget
 from controller.engine.question import Means, Question
 from controller.engine.weight import weigh
-from controller.registry.client import Fetched
+from controller.registry.client import MAX_BLOB_BYTES, MAX_MANIFEST_BYTES, Fetched
 from controller.registry.discovery import Layer, Listed, Referrer, layers_of
 from controller.trust.verify import judge_candidate
 from controller.wire.candidate import Candidate
@@ -20,6 +21,9 @@ from controller.wire.oci import Manifest, parse_manifest
 CONCURRENCY = 16  # candidates of one image at a time; the registry client bounds connections besides
 COPIES = 2  # of a body, while it is read and put together
 
+READ_SECONDS = 5.0  # for one manifest or blob, its retries included; 20 MiB at 32 Mbit/s
+
+_T = TypeVar("_T")
 _Judged = list[tuple[VerifiedStatement, int]] | Refused
 
 
@@ -72,9 +76,10 @@ class Candidates:
     async def _manifest(self, repository: Repository, referrer: Referrer) -> Manifest | None:
         """The manifest of a referrer; None when it is something else, which explains a refusal and no more."""
         digest, size = referrer.descriptor.digest, referrer.descriptor.size
+        _refuse_above(MAX_MANIFEST_BYTES, size, digest)
         self._budget.take_manifest(size)
         async with self._means.turns.taking(size * COPIES, repository.host):
-            fetched = await self._means.registry.manifest(repository, digest)
+            fetched = await _in_time(self._means.registry.manifest(repository, digest), repository)
             if fetched is None or len(fetched.content) != size:
                 raise RegistryUnavailable(f"{repository.host} lists {digest} of {size} bytes, and does not have it")
             return self._parsed(fetched)
@@ -102,6 +107,7 @@ class Candidates:
         charged: list[Layer] = []
         for layer in layers:
             try:
+                _refuse_above(MAX_BLOB_BYTES, layer.descriptor.size, layer.descriptor.digest)
                 self._budget.take_candidate(layer.descriptor.size)
             except NavicertError as error:
                 self.gaps.add(Gap.of(error))
@@ -112,7 +118,7 @@ class Candidates:
     async def _fetch_and_judge(self, repository: Repository, layers: list[Layer]) -> None:
         descriptor = layers[0].descriptor
         async with self._means.turns.taking(descriptor.size * COPIES, repository.host):
-            content = await self._means.registry.blob(repository, descriptor)
+            content = await _in_time(self._means.registry.blob(repository, descriptor), repository)
             for layer in layers:
                 candidate = Candidate(
                     container=layer.container,
@@ -139,6 +145,24 @@ class Candidates:
             return False
         self._followed.add((repository, identity))
         return True
+
+
+def _refuse_above(limit: int, size: int, digest: Digest) -> None:
+    """What would not be read to its end takes neither a turn nor a part of the image's bounds."""
+    if size > limit:
+        raise LimitExceeded(f"{digest} is larger than {limit} bytes")
+
+
+async def _in_time(reading: Awaitable[_T], repository: Repository) -> _T:
+    """A read of whoever has a turn: who answers slowly keeps it from others no longer than this."""
+    limit = asyncio.timeout(READ_SECONDS)
+    try:
+        async with limit:
+            return await reading
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise RegistryUnavailable(f"{repository.host} took more than {READ_SECONDS:g} s for one candidate") from None
 
 
 def _judge_and_weigh(candidate: Candidate, question: Question) -> _Judged:

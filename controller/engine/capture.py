@@ -69,6 +69,7 @@ class _Capture:
         image = await self._registry.manifest(self._repository, self._reference.digest or tag or "")
         if image is None:
             return None
+        image.refuse_stale()
         self._layout.enter(image.content, media_type=image.content_type, tag=tag)
         await self._image(image, depth=0)
         return Captured(digest=image.digest, documents=len(self._evidence))
@@ -101,6 +102,7 @@ class _Capture:
                 listed += _entries(page)
         fallback = await self._registry.manifest(self._repository, tag)
         if fallback is not None:
+            fallback.refuse_stale()
             listed += (entry for entry in _entries(fallback) if entry not in listed)
         if len(listed) > MAX_LISTED:
             raise LimitExceeded(f"more than {MAX_LISTED} referrers of {subject} are listed")
@@ -114,6 +116,7 @@ class _Capture:
     async def _tagged(self, tag: str) -> None:
         fetched = await self._registry.manifest(self._repository, tag)
         if fetched is not None:
+            fetched.refuse_stale()
             self._layout.enter(fetched.content, media_type=fetched.content_type, tag=tag)
             await self._document(fetched)
 

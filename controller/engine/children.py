@@ -26,7 +26,7 @@ async def with_children(evidence: Evidence, family: Family, index: Digest, look_
     if len(children) > MAX_CHILDREN:
         gap = Gap.of(LimitExceeded(f"the indexes within the index have more than {MAX_CHILDREN} runnable children"))
         return replace(evidence, gaps=(*evidence.gaps, gap))
-    return replace(evidence, children=tuple(children.values()), unread=())
+    return replace(evidence, children=tuple(children.values()), unread=(), listed=evidence.unread)
 
 
 async def _branch(child: Child, index: Digest, look_at: LookAt) -> Iterable[Evidence]:

@@ -16,6 +16,7 @@ from controller.core.policy import Mode, Policy, Uncovered
 from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
 from controller.core.reasons import Outcome, Reason
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
+from controller.core.work import share_of_work
 from controller.core.workload import Workload, WorkloadImage
 from controller.engine.gathering import Gather, GatherRequest
 from controller.engine.policies import Snapshot
@@ -23,7 +24,8 @@ from controller.engine.policies import Snapshot
 _T = TypeVar("_T")
 
 PARALLEL_IMAGES = 32
-STEPS_IN_A_ROW = 8  # selections and judgements, of a millisecond at most each, before other reviews have a turn
+STEPS_IN_A_ROW = 8  # selections and judgements, of a millisecond each, before other reviews have a turn
+SECONDS_OF_STEP = 0.001  # one that took longer, as costly conditions do, counts as so many
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 MAX_DEPENDENCIES = 32  # of one image that are looked up
 NO_DEPENDENCIES: Mapping[Digest, Evidence] = {}
@@ -90,13 +92,14 @@ class _Review:
         self._gather = gather
         self._circumstances = circumstances
         self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
-        self._moment = circumstances.moment
+        self._moment = replace(circumstances.moment, work=share_of_work(len(workload.images)))
         self._steps = 0
 
     async def give_way(self) -> None:
         """Now and then others go on, however many images and policies this review has."""
         self._steps += 1
-        if self._steps % STEPS_IN_A_ROW == 0:
+        if self._steps >= STEPS_IN_A_ROW:
+            self._steps = 0
             await asyncio.sleep(0)
 
     async def judge(
@@ -110,7 +113,10 @@ class _Review:
         await self.give_way()
         policies, workload = self._snapshot.policies, self._workload
         moment = replace(self._moment, dependencies=dependencies) if dependencies else self._moment
-        return judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
+        started = asyncio.get_running_loop().time()
+        verdict = judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
+        self._steps += int((asyncio.get_running_loop().time() - started) / SECONDS_OF_STEP)
+        return verdict
 
     async def look_up(self, image: WorkloadImage, selected: Selected) -> ImageVerdict:
         """The verdict on one image by its evidence."""
@@ -215,7 +221,8 @@ def _too_many(image: WorkloadImage) -> Evidence | None:
 
 
 def _unknown(reference: ImageReference, error: NavicertError) -> Evidence:
-    return Evidence(digest=reference.digest, gaps=(Gap.of(error),))
+    gap = Gap.of(error)
+    return Evidence(digest=reference.digest, gaps=(gap,), unlisted=gap)
 
 
 _GRACE = 0.1  # seconds that partial evidence may take to come back after the deadline

@@ -1,6 +1,7 @@
 """Gathering the evidence for one image: resolve, discover, fetch, verify. Here, and only here, errors become gaps."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol
@@ -20,11 +21,15 @@ from controller.trust.root import TrustRoots
 
 # Bytes of candidates that are in memory at the same time, over all images, and of one registry host.
 IN_FLIGHT_BYTES = 256 * 1024 * 1024
-IN_FLIGHT_BYTES_OF_HOST = 64 * 1024 * 1024
+IN_FLIGHT_BYTES_OF_HOST = 40 * 1024 * 1024  # two copies of the largest blob; of hosts that nobody named half in all
 
 
 def _nowhere_else(_repository: Repository) -> None:
     return None
+
+
+def _nobody(_host: str) -> bool:
+    return False
 
 
 class Looks(Protocol):
@@ -92,16 +97,22 @@ class Gatherer:
     """Gathers evidence through a registry, remembering nothing; callable as `engine.gathering.Gather`.
 
     Verification runs in `executor`, so that a large candidate never stops the event loop. Both outlive the gatherer's
-    calls and belong to whoever made them. `evidence_repository` says where else evidence is to be looked for.
+    calls and belong to whoever made them. `evidence_repository` says where else evidence is to be looked for, and
+    `vouched` which hosts the cluster itself names: half of what may be under way is theirs alone.
     """
 
     def __init__(
-        self, *, registry: Registry, executor: Executor, evidence_repository: EvidenceRepository = _nowhere_else
+        self,
+        *,
+        registry: Registry,
+        executor: Executor,
+        evidence_repository: EvidenceRepository = _nowhere_else,
+        vouched: Callable[[str], bool] = _nobody,
     ) -> None:
         self.means = Means(
             registry=registry,
             executor=executor,
-            turns=Turns(total=IN_FLIGHT_BYTES, share=IN_FLIGHT_BYTES_OF_HOST),
+            turns=Turns(total=IN_FLIGHT_BYTES, share=IN_FLIGHT_BYTES_OF_HOST, vouched=vouched),
             evidence_repository=evidence_repository,
         )
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
-from controller.core.evidence import Evidence, Gap
-from controller.core.image import Repository
+from controller.core.evidence import Evidence, Gap, VerifiedStatement
+from controller.core.image import Digest, Repository
 from controller.engine.candidates import Candidates
 from controller.engine.family import Family
 from controller.engine.question import Means, Question, resolve
@@ -58,14 +58,15 @@ class Look:
         if self._absent:
             return _weighed(Evidence(digest=None, found=False))
         if self._image is None:
-            return _weighed(Evidence(digest=digest, gaps=(self._image_gap or missing,)))
+            return _weighed(_unlisted(digest, self._image_gap or missing))
         family = self._image.family
         evidence = Evidence(
             digest=digest,
-            statements=tuple(self._candidates.statements),
+            statements=tuple(sorted(self._candidates.statements, key=_order)),
             refused=tuple(self._candidates.refused),
             gaps=tuple(self._gaps | self._candidates.gaps | (set() if complete else {missing})),
             unread=tuple(child.digest for child in family.children) if family else (),
+            unlisted=family.gap if family else None,
         )
         refused = sum(map(weigh, evidence.refused))
         weight = self._candidates.weight + refused + weigh(evidence.gaps) + weigh(family)
@@ -106,6 +107,15 @@ class Look:
         if not selection.complete:
             self._gaps.add(Gap.of(LimitExceeded(f"more than {MAX_FETCHED} candidates are listed in one place")))
         await self._candidates.follow(repository, selection.chosen)
+
+
+def _unlisted(digest: Digest, gap: Gap) -> Evidence:
+    return Evidence(digest=digest, gaps=(gap,), unlisted=gap)
+
+
+def _order(statement: VerifiedStatement) -> tuple[str, str]:
+    """Judging has bounds, so what is told has an order that does not depend on which answer came first."""
+    return statement.payload.hex, str(statement.signer)
 
 
 def _weighed(evidence: Evidence) -> Found:

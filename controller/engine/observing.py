@@ -28,7 +28,7 @@ _CODES: dict[type[NavicertError], str] = {
 
 
 class KnownHosts:
-    """The hosts that have a name in metrics: configured ones, and those that sound ClusterSLSAPolicies name."""
+    """The hosts that strangers do not choose: configured ones, and those that sound ClusterSLSAPolicies name."""
 
     def __init__(self, configured: frozenset[str], snapshot: Callable[[], Snapshot | None]) -> None:
         self._configured = configured
@@ -38,10 +38,14 @@ class KnownHosts:
 
     def name(self, host: str) -> str:
         """The host itself if it is known, and one word for all others."""
+        return host if self.known(host) else OTHER
+
+    def known(self, host: str) -> bool:
+        """Whether the cluster's own setting or policies name it."""
         snapshot = self._snapshot()
         if snapshot is not self._seen:
             self._seen, self._named = snapshot, named_hosts(snapshot)
-        return host if host in self._configured or host in self._named else OTHER
+        return host in self._configured or host in self._named
 
 
 class ObservedRegistry:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.hosts import named_hosts
+from controller.engine.observing import KnownHosts
 from controller.engine.policies import Snapshot
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
@@ -25,7 +26,10 @@ async def open_gatherer(
         client = RegistryClient(registries, named_hosts=lambda: named_hosts(snapshot()), credentials=credentials)
         async with client as registry:
             gatherer = Gatherer(
-                registry=registry, executor=executor, evidence_repository=registries.evidence_repository
+                registry=registry,
+                executor=executor,
+                evidence_repository=registries.evidence_repository,
+                vouched=KnownHosts(frozenset(registries.entries), snapshot).known,
             )
             async with CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope) as gather:
                 yield gather

@@ -71,6 +71,7 @@ async def resolve(registry: Registry, reference: ImageReference) -> Digest | Non
             fetched = await registry.manifest(reference.repository, reference.tag)
             if fetched is None:
                 return None
+            fetched.refuse_stale()
             parse_manifest(fetched.content, content_type=fetched.content_type)
     except (NavicertError, TimeoutError):
         return None

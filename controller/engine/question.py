@@ -61,10 +61,12 @@ class Question:
 async def resolve(registry: Registry, repository: Repository, reference: Digest | str) -> Image | None:
     """Read an image's manifest: its bytes give the digest that is used from here on (BIND-013). None: not there.
 
-    Raises as the registry does, and MalformedManifest.
+    Raises as the registry does, MalformedManifest, and RegistryUnavailable for a tag that only a mirror answers: what
+    the registry's own points to now is not known.
     """
     fetched = await registry.manifest(repository, reference)
     if fetched is None:
         return None
+    fetched.refuse_stale()
     manifest = parse_manifest(fetched.content, content_type=fetched.content_type)
     return Image(digest=fetched.digest, family=family_of(manifest) if isinstance(manifest, Index) else None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,44 +10,52 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     weight: int
-    owner: str
+    bounds: tuple[str, ...]
     admitted: asyncio.Future[None]
 
 
-class Turns:
-    """Admits weights up to `total` at a time, and up to `share` of them for one owner.
+_STRANGERS = ""  # no owner has this name
 
-    First come, first served; only who waits for the share of its own owner is passed by, and by other owners. A weight
+
+def _nobody(_owner: str) -> bool:
+    return False
+
+
+class Turns:
+    """Admits weights up to `total` at a time, up to `share` of them for one owner, and up to half of them for all
+    owners together that `vouched` does not know: however many names strangers have, the others go on.
+
+    First come, first served; only who waits for what its own owner, or other strangers, hold is passed by. A weight
     above `share` counts as `share`: it has its turn alone. Belongs to one event loop, and bounds nothing but those who
     ask.
     """
 
-    def __init__(self, *, total: int, share: int) -> None:
+    def __init__(self, *, total: int, share: int, vouched: Callable[[str], bool] = _nobody) -> None:
         self._total = total
         self._share = min(share, total)
-        self._taken: Counter[str] = Counter()
+        self._strangers_share = max(total // 2, self._share)
+        self._vouched = vouched
+        self._taken: Counter[str] = Counter()  # of each owner, and of strangers together
+        self._sum = 0
         self._waiting: deque[_Waiting] = deque()
 
     @property
     def taken(self) -> int:
         """What is admitted now."""
-        return self._taken.total()
+        return self._sum
 
     @asynccontextmanager
     async def taking(self, weight: int, owner: str) -> AsyncIterator[None]:
         """Wait for a turn, and keep it until the context is left. The caller bounds the wait."""
-        taken = min(weight, self._share)
-        await self._admit(taken, owner)
+        bounds = (owner,) if self._vouched(owner) else (owner, _STRANGERS)
+        waiting = _Waiting(min(weight, self._share), bounds, asyncio.get_running_loop().create_future())
+        await self._admit(waiting)
         try:
             yield
         finally:
-            self._leave(taken, owner)
+            self._leave(waiting)
 
-    async def _admit(self, weight: int, owner: str) -> None:
-        if not self._waiting and self._fits(weight, owner):
-            self._taken[owner] += weight
-            return
-        waiting = _Waiting(weight, owner, asyncio.get_running_loop().create_future())
+    async def _admit(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
         self._admit_waiting()
         try:
@@ -56,35 +64,37 @@ class Turns:
             if waiting.admitted.cancelled():
                 self._admit_waiting()
             else:
-                self._leave(weight, owner)
+                self._leave(waiting)
             raise
 
-    def _leave(self, weight: int, owner: str) -> None:
-        self._taken[owner] -= weight
-        if not self._taken[owner]:
-            del self._taken[owner]
+    def _leave(self, waiting: _Waiting) -> None:
+        self._sum -= waiting.weight
+        for bound in waiting.bounds:
+            self._taken[bound] -= waiting.weight
+            if not self._taken[bound]:
+                del self._taken[bound]
         self._admit_waiting()
 
     def _admit_waiting(self) -> None:
-        free = self._total - self.taken
         """Admit who is next; who has left while waiting is forgotten."""
         passed: deque[_Waiting] = deque()
         full: set[str] = set()
-        while self._waiting and free > 0:
+        while self._waiting and self._sum < self._total:
             first = self._waiting.popleft()
             if first.admitted.cancelled():
                 continue
-            if first.owner in full or self._taken[first.owner] + first.weight > self._share:
-                full.add(first.owner)
+            met = {bound for bound in first.bounds if bound in full or self._exceeds(bound, first.weight)}
+            if met:
+                full |= met
                 passed.append(first)
-            elif first.weight > free:
+            elif first.weight > self._total - self._sum:
                 self._waiting.appendleft(first)
                 break
             else:
-                self._taken[first.owner] += first.weight
-                free -= first.weight
+                self._sum += first.weight
+                self._taken.update(dict.fromkeys(first.bounds, first.weight))
                 first.admitted.set_result(None)
         self._waiting.extendleft(reversed(passed))
 
-    def _fits(self, weight: int, owner: str) -> bool:
-        return self._taken[owner] + weight <= self._share and self.taken + weight <= self._total
+    def _exceeds(self, bound: str, weight: int) -> bool:
+        return self._taken[bound] + weight > (self._strangers_share if bound == _STRANGERS else self._share)

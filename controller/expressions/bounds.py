@@ -7,8 +7,13 @@ every step is then paid by the element it looks at. Nothing that is written out 
 import re
 from dataclasses import dataclass
 
+from controller.expressions.pattern import program_size
+
 _MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "filter"})
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "+", "in"})
+_COSTLY_SIGNS = frozenset({"==", "!=", "<", "<=", ">", ">=", "+", "in", ","})  # each item of a list is made anew
+_STEPS_OF_SMALL = 16  # for each item: a certificate has about as many values
+_INSTRUCTIONS_OF_STEP = 4  # of a search: the engine compiles, then looks at each byte with all of them at worst
+_STEPS_OF_COMPILING = 20  # of one instruction, which the engine does anew for each item
 LARGE = frozenset({"provenance", "predicate", "workload"})
 """Variables whose size others decide on."""
 
@@ -59,6 +64,7 @@ class _Reading:
         self._open: list[_Bracket] = []
         self._closed: dict[int, _Bracket] = {}  # by the place of the closing bracket
         self._roots: set[str] = set()
+        self._further = 0  # steps of what costs more than one
 
     def read(self) -> Cost | str:
         """The cost, or the first thing that makes it unbounded."""
@@ -69,10 +75,10 @@ class _Reading:
             if kind == "sign" and text in ")]}" and self._open:
                 self._closed[index] = self._open.pop()
         steps = sum(
-            text in _COMPARISONS or (kind == "name" and self._text(index + 1) == "(")
+            text in _COSTLY_SIGNS or (kind == "name" and self._text(index + 1) == "(")
             for index, (kind, text) in enumerate(self._tokens)
         )
-        return Cost(steps=1 + steps, roots=frozenset(self._roots))
+        return Cost(steps=1 + steps + self._further, roots=frozenset(self._roots))
 
     def _text(self, index: int) -> str:
         """The sign or name at this place; nothing outside, and nothing for a written-out text or number."""
@@ -101,6 +107,8 @@ class _Reading:
 
     def _name(self, index: int) -> str | None:
         text, before, following = self._text(index), self._text(index - 1), self._text(index + 1)
+        if text == "matches" and following == "(":
+            return self._search(index)
         if before == ".":
             refused = text == "map" and following == "("
             return "map() is not for conditions: all, exists, exists_one and filter are" if refused else None
@@ -113,4 +121,17 @@ class _Reading:
                     f"inside {macros[-1].macro}() look into its own variable, not into {text}: each item costs its size"
                 )
             self._roots.add(text)
+            self._further += _STEPS_OF_SMALL if macros else 0
+        return None
+
+    def _search(self, index: int) -> str | None:
+        """A search costs by the size of its expression, which therefore has to be written out."""
+        token, closing = self._tokens[index + 2 : index + 3], self._text(index + 3)
+        if self._text(index - 1) != "." or [kind for kind, _ in token] != ["text"] or closing != ")":
+            return "matches() takes an expression that is written out: text.matches(r'...')"
+        size = program_size(token[0][1])
+        if isinstance(size, str):
+            return size
+        inside = any(bracket.macro for bracket in self._open)
+        self._further += size * _STEPS_OF_COMPILING if inside else size // _INSTRUCTIONS_OF_STEP
         return None

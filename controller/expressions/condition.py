@@ -1,25 +1,30 @@
 """CEL conditions: compiled against typed variables, evaluated to true, false or an error, within bounds.
 
 The engine bounds depth (32) and iterations (10,000); `controller.expressions.bounds` keeps the rest linear, and
-MAX_WORK bounds that (POL-016).
+`controller.core.work` bounds what all conditions on one image cost together (POL-016).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 
 import msgspec
 from cel_expr_python.cel import Activation, Env, Expression, NewEnv, Type
 
 from controller.core.condition import Condition, Facts, Held
 from controller.core.text import printable
+from controller.core.work import MAX_WORK
 from controller.expressions.bounds import Cost, bound_cost
 from controller.expressions.variables import TYPES, variables
 
 MAX_EXPRESSION_CHARACTERS = 4096
-MAX_PREDICATE_BYTES = 4 * 1024 * 1024
-MAX_WORK = 64 * 1024 * 1024  # steps of an expression times bytes that it looks at
-_SMALL_PREDICATE_BYTES = 64 * 1024
+MAX_PREDICATE_BYTES = 512 * 1024
+CONVERSION_STEPS = 6  # what making values for the engine costs, in steps over them (measured)
+LEAST_SIZE = 64  # values: an expression over small things costs some microseconds, too
+BYTES_OF_VALUE = 32  # that cost no more than one value does
+_PUNCTUATION = (b",", b":", b"[", b"{")
+_OF_PREDICATE = frozenset({"provenance", "predicate"})
 _ENGINE_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
@@ -63,19 +68,30 @@ def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Hel
     predicate = facts.statement.predicate
     if "predicate" in cost.roots and predicate is None:
         return Held.ERROR, "the predicate of this statement is not there"
-    size = len(predicate or b"")
-    if size > MAX_PREDICATE_BYTES:
+    if cost.roots & _OF_PREDICATE and len(predicate or b"") > MAX_PREDICATE_BYTES:
         return Held.ERROR, f"the predicate has more than {MAX_PREDICATE_BYTES} bytes"
-    if cost.steps * size > MAX_WORK:
-        return Held.ERROR, "the predicate is too large for an expression of so many steps"
     try:
-        value = compiled.eval(_activation(use, facts, with_predicate="predicate" in cost.roots))
+        activation = _activation(use, cost.roots & _OF_PREDICATE, facts)
+        if activation is None or not facts.work.spend(cost.steps * _size(cost.roots, facts)):
+            return Held.ERROR, f"the conditions on this image cost more than {MAX_WORK} steps over values in all"
+        value = compiled.eval(activation)
         if value.type() == Type.BOOL:
             return (Held.TRUE, "") if value.plain_value() is True else (Held.FALSE, "")
         told = value.value() if value.type() == Type.ERROR else "not a boolean"
     except (*_ENGINE_ERRORS, RecursionError) as error:
         return Held.ERROR, _told(error)
     return Held.ERROR, printable(str(told))
+
+
+def _size(looked_at: Collection[str], facts: Facts) -> int:
+    """How many values there are at most, counted by their punctuation; long texts count by their length."""
+    size, labels = LEAST_SIZE, facts.workload.labels
+    if "workload" in looked_at:
+        size += len(labels) + sum(len(name) + len(value) for name, value in labels.items()) // BYTES_OF_VALUE
+    if not _OF_PREDICATE.isdisjoint(looked_at):
+        predicate = facts.statement.predicate or b""
+        size += sum(map(predicate.count, _PUNCTUATION)) + len(predicate) // BYTES_OF_VALUE
+    return size
 
 
 def _told(error: Exception) -> str:
@@ -107,32 +123,19 @@ class _Look:
         return hash((self.facts.statement.payload.hex, self.facts.now))
 
 
-def _activation(use: Use, facts: Facts, *, with_predicate: bool) -> Activation:
-    """The variables, converted once for all expressions of a review that look at the same facts."""
-    look = _Look(use, facts)
-    if not with_predicate:
-        return _without_predicate(look)
-    small = len(facts.statement.predicate or b"") <= _SMALL_PREDICATE_BYTES
-    return _with_small_predicate(look) if small else _with_predicate(look)
+def _activation(use: Use, of_predicate: frozenset[str], facts: Facts) -> Activation | None:
+    """The variables, converted and paid once for all expressions of a judgement that look at the same facts.
+
+    None when what is left does not pay for it.
+    """
+    units = CONVERSION_STEPS * _size({"workload", *of_predicate}, facts)
+    return facts.work.once((_Look(use, facts), of_predicate), units, partial(_convert, use, of_predicate, facts))
 
 
-@lru_cache(maxsize=64)
-def _without_predicate(look: _Look) -> Activation:
-    return _environment(look.use).Activation(_values(look))
-
-
-@lru_cache(maxsize=32)
-def _with_small_predicate(look: _Look) -> Activation:
-    return _with_predicate.__wrapped__(look)
-
-
-@lru_cache(maxsize=2)  # decoded, each may take ten times its bytes
-def _with_predicate(look: _Look) -> Activation:
-    predicate = msgspec.json.decode(look.facts.statement.predicate or b"")
-    return _environment(look.use).Activation({**_values(look), "predicate": predicate})
-
-
-def _values(look: _Look) -> dict[str, object]:
-    return {
-        name: value for name, value in variables(look.facts).items() if name != "provenance" or look.use is Use.BUILD
-    }
+def _convert(use: Use, of_predicate: frozenset[str], facts: Facts) -> Activation:
+    values = variables(facts)
+    if "provenance" not in of_predicate:
+        values.pop("provenance")
+    if "predicate" in of_predicate:
+        values["predicate"] = msgspec.json.decode(facts.statement.predicate or b"")
+    return _environment(use).Activation(values)

@@ -127,6 +127,8 @@ async def _fallback(registry: Registry, repository: Repository, tag: str) -> Asy
     fetched = await registry.manifest(repository, tag)
     for referrer in _entries(fetched) if fetched else ():
         yield referrer
+    if fetched is not None:
+        fetched.refuse_stale()  # what a mirror's tag lists counts; that the registry may list more is not forgotten
 
 
 async def _tagged(registry: Registry, repository: Repository, tag: str) -> AsyncGenerator[Listed, None]:
@@ -134,6 +136,8 @@ async def _tagged(registry: Registry, repository: Repository, tag: str) -> Async
     manifest = parse_manifest(fetched.content, content_type=fetched.content_type) if fetched else None
     for layer in layers_of(manifest) if isinstance(manifest, Manifest) else ():
         yield layer
+    if fetched is not None:
+        fetched.refuse_stale()  # what a mirror's tag lists counts; that the registry may list more is not forgotten
 
 
 async def _at_most(listed: AsyncGenerator[Listed, None]) -> AsyncGenerator[Listed, None]:

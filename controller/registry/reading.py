@@ -29,6 +29,12 @@ class Fetched:
     content: bytes
     content_type: str
     digest: Digest
+    may_be_stale: bool = False
+
+    def refuse_stale(self) -> None:
+        """Raises RegistryUnavailable for what only a mirror's tag names: what the registry's own names is unknown."""
+        if self.may_be_stale:
+            raise RegistryUnavailable(f"the registry does not answer, and a mirror's tag to {self.digest} may be old")
 
 
 class Place:

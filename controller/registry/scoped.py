@@ -61,7 +61,11 @@ class ScopedRegistry:
         return scopes[0] if len(set(scopes)) == 1 else " ".join(scopes)
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
-        """The manifest or index of this digest or tag; None when the registry says there is none. See `Place`."""
+        """The manifest or index of this digest or tag; None when the registry says there is none. See `Place`.
+
+        What a tag points to at a mirror, as the registry does not answer, `may_be_stale`: it may add to what is known
+        and never completes it. So an image's own tag is unknown then, and what evidence tags list is not all.
+        """
 
         async def read(place: Place) -> Fetched | None:
             return await place.manifest(reference)
@@ -75,7 +79,7 @@ class ScopedRegistry:
             found = await self._of_mirrors(repository, read)
             if found is None:
                 raise
-            return found
+            return replace(found, may_be_stale=True)
 
     async def blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
         """The content that the descriptor describes. See `Place`."""

@@ -44,9 +44,19 @@ def judge_candidate(
     A bare statement, which nobody signed, passes 6 to 8 alone; provenance or SBOM in form, it has no signer.
     Of the predicate types in `keep` the statement has the predicate's own JSON, of others what is interpreted alone.
 
-    Guarantees nothing about who may sign what: that is judged later, by signer. Never raises for bytes of others; a
-    Refused carries the kind when it was told by what was verified.
+    Guarantees nothing about who may sign what: that is judged later, by signer. Never raises for bytes of others, not
+    even where a reader of ours fails at them: that would take the good evidence beside them along. A Refused carries
+    the kind when it was told by what was verified.
     """
+    try:
+        return _judge(candidate, subject, roots, now, keep)
+    except (ValueError, OverflowError, RecursionError):
+        return _refused(candidate, "it can't be read", kind=_announced(candidate))
+
+
+def _judge(
+    candidate: Candidate, subject: Digest, roots: TrustRoots, now: datetime, keep: frozenset[str]
+) -> tuple[VerifiedStatement, ...] | Refused:
     try:
         if candidate.container is Container.STATEMENT:
             assertion = read_unsigned(candidate.content, subject)

@@ -3,13 +3,14 @@
 ASGI specification 3.0, HTTP connection scope.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
+
+from controller.webhook.bodies import Bodies
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 DEFAULT_SECONDS, MAX_SECONDS = 10.0, 30.0  # timeoutSeconds of a webhook configuration: default and maximum
@@ -48,16 +49,17 @@ def answer_seconds(query: bytes) -> float:
     return seconds - max(seconds * MARGIN, LEAST_MARGIN_SECONDS)
 
 
-async def read_body(scope: Scope, receive: Receive, deadline: float) -> bytes:
+async def read_body(scope: Scope, receive: Receive, deadline: float, bodies: Bodies) -> bytes:
     """The body of a POST that arrives by `deadline` (the loop's clock) and has at most MAX_BODY_BYTES.
 
+    It is late, too, when `bodies` gave it up for others.
     Raises Refused, and Gone when the client hangs up meanwhile.
     """
     if scope["method"] != "POST":
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "post an AdmissionReview")
     try:
-        async with asyncio.timeout_at(deadline):
-            return await _read(receive)
+        async with bodies.arriving(deadline) as count:
+            return await _read(receive, count)
     except TimeoutError:
         raise Refused(HTTPStatus.REQUEST_TIMEOUT, "the review did not arrive in time") from None
 
@@ -79,13 +81,14 @@ async def send_sentence(send: Send, status: HTTPStatus, sentence: str) -> None:
     await _send(send, status, headers, body)
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, count: Callable[[int], None]) -> bytes:
     content = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         content += message.get("body", b"")
+        count(len(message.get("body", b"")))
         if len(content) > MAX_BODY_BYTES:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a review has at most {MAX_BODY_BYTES} bytes")
         if not message.get("more_body", False):

@@ -6,12 +6,21 @@ stay for ever (SVC-011); so would one after whose answer a single byte arrives.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a further request, until its headers are complete
 MAX_CONNECTIONS = 2048  # of one listener: API servers keep one for each review that is under way
+
+
+class Stage(Enum):
+    """What a connection is at while nothing is owed to it, in the order in which connections are given up."""
+
+    SILENT = "silent"
+    IDLE = "idle"
+    SENDING = "sending"
 
 
 class Terms:
@@ -21,21 +30,36 @@ class Terms:
         """With `client_names`, a client's certificate must bear one of them. `refused` hears why one was closed."""
         self._client_names = client_names
         self._refused = refused
-        self._silent: dict[Connection, None] = {}  # those that never asked anything, oldest first
+        self._stages: dict[Stage, dict[Connection, None]] = {stage: {} for stage in Stage}  # oldest first
         self.draining = False
 
     def admit(self, connection: "Connection", number: int) -> None:
-        """Take in the connection that makes so many; close it, or the one that has been silent longest."""
+        """Take in the connection that makes so many; over the limit close the one that is missed least.
+
+        That is the one that has been silent, idle or sending for longest, in this order: the newcomer only where all
+        others wait for answers. Whoever opens more of them than that in the time of a handshake is for `clientCA`.
+        """
         if self._client_names and not self._client_names.intersection(_names(connection.transport)):
             self.close(connection, "client name")
             return
         if number > MAX_CONNECTIONS:
-            self.close(next(iter(self._silent), connection), "limit")
-        self._silent[connection] = None
+            missed_least = (one for stage in Stage for one in self._stages[stage])
+            found = next(missed_least, connection)
+            self.forget(found)
+            self.close(found, "limit")
+            if found is connection:
+                return
+        self.enter(connection, Stage.SILENT)
+
+    def enter(self, connection: "Connection", stage: "Stage") -> None:
+        """It is at this stage from now on."""
+        self.forget(connection)
+        self._stages[stage][connection] = None
 
     def forget(self, connection: "Connection") -> None:
-        """It has asked something, or is gone."""
-        self._silent.pop(connection, None)
+        """It waits for an answer, or is gone."""
+        for stage in self._stages.values():
+            stage.pop(connection, None)
 
     def close(self, connection: "Connection", cause: str) -> None:
         """Close it without an answer."""
@@ -66,10 +90,24 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """From here on the application watches the time."""
         self._stop_waiting()
-        self._terms.forget(self)
+        self._terms.enter(self, Stage.SENDING)
         super().on_headers_complete()
         if self._terms.draining:
             self.end_after_answer()
+
+    def on_message_complete(self) -> None:
+        """All has arrived: an answer is owed, unless it was given before the end was there."""
+        if self._idle:
+            self._terms.enter(self, Stage.IDLE)
+        else:
+            self._terms.forget(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Answered: if it is kept alive, whatever comes next is a new request."""
+        super().on_response_complete()
+        if self._idle and not self.transport.is_closing():
+            self._terms.enter(self, Stage.IDLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave nothing behind."""

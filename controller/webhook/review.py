@@ -16,6 +16,7 @@ from controller.core.verdict import Finding
 from controller.telemetry import Metrics
 from controller.webhook.asgi import Gone, Receive, Refused, Scope, Send, answer_seconds, read_body, send_json
 from controller.webhook.asgi import send_sentence as refuse
+from controller.webhook.bodies import Bodies
 from controller.webhook.line import render_question
 from controller.wire.admission import AdmissionRequest, parse_review
 
@@ -52,8 +53,10 @@ class Reviewer(Protocol):
 class ReviewEndpoint:
     """An ASGI application for the one path of its reviewer."""
 
-    def __init__(self, reviewer: Reviewer, metrics: Metrics) -> None:
+    def __init__(self, reviewer: Reviewer, metrics: Metrics, bodies: Bodies) -> None:
+        """`bodies` is shared by all endpoints of a listener."""
         self._reviewer = reviewer
+        self._bodies = bodies
         self._metrics = metrics
         self._name = reviewer.path.strip("/")
 
@@ -62,7 +65,7 @@ class ReviewEndpoint:
         started = _clock()
         deadline = started + answer_seconds(scope.get("query_string", b""))
         try:
-            request = await _parse(await read_body(scope, receive, deadline))
+            request = await _parse(await read_body(scope, receive, deadline, self._bodies))
             answer = await self._answer(request, started=started, deadline=deadline)
         except (MalformedReview, Refused) as error:
             self._metrics.count_malformed(self._name)

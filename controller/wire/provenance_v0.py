@@ -1,6 +1,7 @@
 """SLSA provenance v0.1 (and in-toto.io's before it) and v0.2: https://slsa.dev/provenance/v0.1, /v0.2."""
 
 import re
+from dataclasses import replace
 
 import msgspec
 
@@ -24,7 +25,13 @@ from controller.wire.strictjson import parse_part
 _INDEX = re.compile(r"-?[0-9]{1,9}")
 
 
+class _Completeness(msgspec.Struct, frozen=True):
+    arguments: bool | None = None  # v0.1
+    parameters: bool | None = None  # v0.2
+
+
 class _Metadata(msgspec.Struct, frozen=True):
+    completeness: _Completeness | None = None
     invocation_id: str | None = msgspec.field(name="buildInvocationId", default=None)
     invocation_id_alias: str | None = msgspec.field(name="buildInvocationID", default=None)  # the GitHub generator's
 
@@ -76,7 +83,8 @@ def read_provenance_v01(predicate: bytes, signed: bool) -> Provenance:  # noqa: 
         resources=found,
     )
     origin = read_origin(READERS_V01, recipe.type, build)
-    return _record(document, recipe.type, origin, recipe.arguments, found, signed=signed)
+    record = _record(document, recipe.type, origin, recipe.arguments, found, signed=signed)
+    return replace(record, parameters_complete=_completeness(document).arguments is not False)
 
 
 def read_provenance_v02(predicate: bytes, signed: bool) -> Provenance:  # noqa: FBT001
@@ -92,7 +100,8 @@ def read_provenance_v02(predicate: bytes, signed: bool) -> Provenance:  # noqa: 
         resources=found,
     )
     origin = read_origin(READERS_V02, document.build_type, build)
-    return _record(document, document.build_type, origin, invocation.parameters, found, signed=signed)
+    record = _record(document, document.build_type, origin, invocation.parameters, found, signed=signed)
+    return replace(record, parameters_complete=_completeness(document).parameters is not False)
 
 
 def _record(
@@ -114,6 +123,10 @@ def _record(
         invocation_id=one(metadata.invocation_id, metadata.invocation_id_alias, what="invocation ids"),
         dependencies=dependencies(found),
     )
+
+
+def _completeness(document: _PredicateV01 | _PredicateV02) -> _Completeness:
+    return (document.metadata.completeness if document.metadata else None) or _Completeness()
 
 
 def _defining(index: int | str | None, materials: tuple[Resource, ...]) -> Resource:

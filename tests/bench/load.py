@@ -1,8 +1,9 @@
 """The client's side of many reviews: connections that are kept, one request at a time on each, in a process of its own.
 
-    python -m tests.bench.load HOST:PORT AUTHORITY CONNECTIONS SECONDS < body
+    python -m tests.bench.load HOST:PORT AUTHORITY CONNECTIONS SECONDS < bodies
 
-prints one JSON object: answers, seconds, and the latencies in milliseconds that half and 99 in 100 stay below.
+sends the bodies, a line each, in turn, and prints one JSON object: answers, seconds, and the latencies in milliseconds
+that half and 99 in 100 stay below.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import json
 import ssl
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import cast
 
@@ -35,17 +38,16 @@ class Load:
 
 
 class Client(asyncio.Protocol):
-    """Sends the request again as soon as it is answered, until it is told to stop."""
+    """Sends the next request as soon as one is answered, until it is told to stop."""
 
-    def __init__(self, request: bytes, latencies: list[float]) -> None:
-        self._request, self._latencies = request, latencies
+    def __init__(self, requests: Iterator[bytes], latencies: list[float]) -> None:
+        self._requests, self._latencies = requests, latencies
         self._received, self._sent = bytearray(), 0.0
         self._transport: asyncio.Transport | None = None
         self.running = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        self._ask()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -57,16 +59,16 @@ class Client(asyncio.Protocol):
             raise AssertionError(f"the benchmark must measure what is admitted: {bytes(self._received)!r}")
         self._received.clear()
         if self.running:
-            self._ask()
+            self.ask()
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
         assert self._transport is not None
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
 
 def _whole(head: bytes, body: bytes) -> bool:
@@ -77,18 +79,23 @@ def _whole(head: bytes, body: bytes) -> bool:
     return body.endswith(b"0\r\n\r\n")
 
 
-async def load(address: str, authority: Path, connections: int, seconds: float, body: bytes) -> Load:
-    host, _, port = address.rpartition(":")
+def _request(address: str, body: bytes) -> bytes:
     head = f"POST /validate?timeout=10s HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def load(address: str, authority: Path, connections: int, seconds: float, bodies: list[bytes]) -> Load:
+    host, _, port = address.rpartition(":")
     latencies: list[float] = []
     tls = ssl.create_default_context(cafile=authority)
-    loop, request = asyncio.get_running_loop(), head.encode() + body
+    loop, requests = asyncio.get_running_loop(), cycle([_request(address, body) for body in bodies])
     opened = [
-        (await loop.create_connection(lambda: Client(request, latencies), host, int(port), ssl=tls))[1]
+        (await loop.create_connection(lambda: Client(requests, latencies), host, int(port), ssl=tls))[1]
         for _ in range(connections)
     ]
-    latencies.clear()
     started = time.perf_counter()
+    for client in opened:  # not before all are open: what is asked meanwhile would be paid for and not counted
+        client.ask()
     await asyncio.sleep(seconds)
     took, measured = time.perf_counter() - started, sorted(latencies)
     for client in opened:
@@ -106,6 +113,12 @@ async def load(address: str, authority: Path, connections: int, seconds: float, 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         measured = runner.run(
-            load(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.stdin.buffer.read())
+            load(
+                sys.argv[1],
+                Path(sys.argv[2]),
+                int(sys.argv[3]),
+                float(sys.argv[4]),
+                sys.stdin.buffer.read().splitlines(),
+            )
         )
     print(json.dumps(asdict(measured)))

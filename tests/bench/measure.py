@@ -62,3 +62,29 @@ def _microseconds(work: Callable[[], object], times: int) -> float:
     for _ in range(times):
         work()
     return (time.process_time() - started) / times * 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Milliseconds of CPU that one call takes: the least of the rounds, as others on the machine only ever add."""
+
+    name: str
+    milliseconds: float
+    goal: float
+
+    def __str__(self) -> str:
+        outcome = "met" if self.milliseconds <= self.goal else "MISSED"
+        return f"{self.name:<52} {self.milliseconds:11.2f} ms   of CPU, goal at most {self.goal:.2f} ms: {outcome}"
+
+
+def cpu_cost(name: str, work: Callable[[int], object], *, goal: float, times: int = 200, rounds: int = 9) -> Cost:
+    """The cost of `work`, which is told how often it was called before."""
+    spent = [_cpu_milliseconds(work, range(number * times, (number + 1) * times)) for number in range(rounds)]
+    return Cost(name=name, milliseconds=min(spent), goal=goal)
+
+
+def _cpu_milliseconds(work: Callable[[int], object], numbers: range) -> float:
+    started = time.process_time()
+    for number in numbers:
+        work(number)
+    return (time.process_time() - started) / len(numbers) * 1000

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 import uvloop
 
 from tests.bench import gathering, judgement, oracle, reviews, scanning, service, verification
-from tests.bench.measure import Ratio
+from tests.bench.measure import Cost, Ratio
 
 
-def report(title: str, rows: Iterable[Ratio | gathering.Figure | service.Row | scanning.Pass]) -> None:
+def report(title: str, rows: Iterable[Ratio | Cost | gathering.Figure | service.Row | scanning.Pass]) -> None:
     print(f"\n{title}")
     for row in rows:
         print(f"  {row}")

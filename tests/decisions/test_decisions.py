@@ -13,6 +13,7 @@ from controller.core.reasons import Outcome
 from controller.core.verdict import Verdict
 from controller.engine.decision import Circumstances, decide
 from controller.telemetry import Metrics
+from controller.webhook.bodies import Bodies
 from controller.webhook.judging import Judge
 from controller.webhook.review import ReviewEndpoint
 from controller.wire.admission import parse_review
@@ -54,7 +55,7 @@ async def answered(case: Case) -> dict[str, Any]:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/validate", "query_string": b"timeout=10s"}
-    await ReviewEndpoint(judge, Metrics.create())(scope, receive, send)
+    await ReviewEndpoint(judge, Metrics.create(), Bodies())(scope, receive, send)
     assert sent[0]["status"] == 200
     response: dict[str, Any] = json.loads(sent[1]["body"])["response"]
     return response

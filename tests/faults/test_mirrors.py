@@ -20,14 +20,16 @@ from controller.core.reasons import Reason
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import Gather, GatherRequest
+from controller.engine.question import resolve
 from controller.registry import resolver as resolving
 from controller.registry import scoped, transport
 from controller.registry.client import RegistryClient
+from controller.registry.discovery import sources
 from controller.wire.oci import Descriptor
 from controller.wire.registries import parse_registries
 from tests.support.foundry import Foundry
 from tests.support.scripted import Reply, ScriptedServer, Seen
-from tests.support.shelf import INDEX_TYPE, Shelf
+from tests.support.shelf import INDEX_TYPE, Page, Shelf
 
 SLACK_SECONDS = 1.0
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -139,7 +141,7 @@ async def test_where_neither_mirror_nor_registry_answer_it_is_the_registrys_erro
 
 @pytest.mark.case("REG-014")
 @pytest.mark.case("CACHE-001")
-async def test_a_tag_is_what_the_registry_says_and_a_mirrors_only_when_it_does_not_answer(scene: Scene) -> None:
+async def test_a_tag_is_what_the_registry_says_and_a_mirrors_may_be_stale_when_it_does_not_answer(scene: Scene) -> None:
     client = await scene.client(scene.first)
     stale = scene.shelf.pages["manifests/v1"]
     scene.shelf.tag(scene.shelf.put_manifest(scene.shelf.manifest_of([], number=2)), "v1")
@@ -147,7 +149,7 @@ async def test_a_tag_is_what_the_registry_says_and_a_mirrors_only_when_it_does_n
     scene.first.script = lambda _: Reply(body=stale.content)
     fetched = await client.manifest(scene.repository, "v1")
     assert fetched is not None
-    assert fetched.content == current.content
+    assert (fetched.content, fetched.may_be_stale) == (current.content, False)
     assert not scene.first.seen
     scene.origin.script = lambda _: Reply(status=404)
     assert await client.manifest(scene.repository, "v1") is None
@@ -158,7 +160,34 @@ async def test_a_tag_is_what_the_registry_says_and_a_mirrors_only_when_it_does_n
     scene.origin.script = lambda _: Reply(status=503)
     fetched = await client.manifest(scene.repository, "v1")
     assert fetched is not None
-    assert fetched.content == stale.content
+    assert (fetched.content, fetched.may_be_stale) == (stale.content, True)
+    with pytest.raises(RegistryUnavailable, match="may be old"):
+        await resolve(client, scene.repository, "v1")
+
+
+@pytest.mark.case("REG-014")
+@pytest.mark.parametrize("suffix", [".att", ".sig", ""])
+async def test_what_a_mirrors_tag_lists_counts_and_that_there_may_be_more_is_told(scene: Scene, suffix: str) -> None:
+    foundry = Foundry()
+    if suffix:
+        scene.shelf.put_tagged(suffix, foundry.bundle_layer(foundry.provenance(scene.image)))
+    else:
+        bundle = scene.shelf.put_bundle(foundry.bundle_layer(foundry.provenance(scene.image)))
+        index = Page(content=Shelf.index_of(bundle), content_type=INDEX_TYPE)
+        scene.shelf.pages[f"manifests/sha256-{scene.image.hex}"] = index
+    path = f"/manifests/sha256-{scene.image.hex}{suffix}"
+    scene.origin.script = lambda seen: Reply(status=503) if seen.target.endswith(path) else scene.shelved(seen)
+    client = await scene.client(scene.first)
+    listed, gaps = [], []
+    for source in sources(client, scene.repository, scene.image):
+        try:
+            async for entry in source:
+                listed.append(entry)  # noqa: PERF401 (what came before an error counts)
+        except RegistryUnavailable as error:
+            gaps.append(str(error))
+    assert len(listed) == 1
+    assert len(gaps) == 1
+    assert "may be old" in gaps[0]
 
 
 @pytest.mark.case("REG-014")

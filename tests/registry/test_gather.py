@@ -33,12 +33,6 @@ NAMES = (f"team/app-{number}" for number in itertools.count())
 Gathered = Callable[..., Awaitable[Evidence]]
 
 
-@pytest.fixture(params=["referrers_registry", "distribution_registry"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    found: Registry = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest.fixture(scope="module")
 def foundry() -> Foundry:
     return Foundry()
@@ -240,20 +234,20 @@ async def test_no_plain_request_is_made_unless_it_is_configured(
 @pytest.mark.case("IDX-011")
 @pytest.mark.parametrize("listed", [False, True], ids=["manifest", "list"])
 async def test_docker_manifests_and_lists_are_images_too(
-    distribution_registry: Registry, foundry: Foundry, repository: str, gather: Gathered, *, listed: bool
+    registry: Registry, foundry: Foundry, repository: str, gather: Gathered, *, listed: bool
 ) -> None:
-    layer = distribution_registry.push_blob(repository, b"layer", "application/vnd.docker.image.rootfs.diff.tar.gzip")
-    config = distribution_registry.push_blob(repository, b"{}", "application/vnd.docker.container.image.v1+json")
+    layer = registry.push_blob(repository, b"layer", "application/vnd.docker.image.rootfs.diff.tar.gzip")
+    config = registry.push_blob(repository, b"{}", "application/vnd.docker.container.image.v1+json")
     document = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config, "layers": [layer]}
-    image = distribution_registry.push_manifest(repository, document)
+    image = registry.push_manifest(repository, document)
     if listed:
         platform = {"platform": {"os": "linux", "architecture": "amd64"}}
         listing = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [image.descriptor() | platform]}
-        image = distribution_registry.push_manifest(repository, listing)
+        image = registry.push_manifest(repository, listing)
     envelope = foundry.envelope_layer(foundry.provenance(Digest.parse(image.digest)))
-    described = distribution_registry.push_blob(repository, envelope.content, envelope.media_type)
+    described = registry.push_blob(repository, envelope.content, envelope.media_type)
     attestations = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": [described]}
-    distribution_registry.push_manifest(repository, attestations, f"{image.digest.replace(':', '-')}.att")
+    registry.push_manifest(repository, attestations, f"{image.digest.replace(':', '-')}.att")
     evidence = await gather(image.reference, foundry.roots)
     assert kinds(evidence) == [Kind.PROVENANCE]
     assert not evidence.gaps

@@ -29,12 +29,6 @@ EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 NAMES = (f"index/app-{number}" for number in itertools.count())
 
 
-@pytest.fixture(params=["referrers_registry", "distribution_registry"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    found: Registry = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
     with ThreadPoolExecutor(2) as pool:

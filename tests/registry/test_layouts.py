@@ -35,12 +35,6 @@ NAMES = (f"layouts/shop-{number}" for number in itertools.count())
 Capture = Callable[..., tuple[int, Path, str]]
 
 
-@pytest.fixture(params=["referrers_registry", "distribution_registry"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    found: Registry = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
     with ThreadPoolExecutor(2) as pool:

@@ -82,12 +82,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return Desk(tmp_path, Commands(tmp_path, monkeypatch, capsys), cosign.public_key.read_text())
 
 
-@pytest.fixture(params=["referrers_registry", "distribution_registry"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    found: Registry = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest.fixture
 def silent() -> Iterator[str]:
     """A registry that takes connections and never answers."""

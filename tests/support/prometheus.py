@@ -11,26 +11,17 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-import pytest
 import yaml
 
 from tests.support.processes import Process, free_port
-from tests.tools import packages
+from tests.support.tools import packaged
 
 ADDRESS = "127.0.0.1"
 SCRAPE_SECONDS = 1
 
 
-def program(name: str) -> Path:
-    """The path of prometheus or promtool; skips the test where the package is not unpacked."""
-    path = packages.location("prometheus", name)
-    if not path.exists():
-        pytest.skip("prometheus is not there: run make tools")
-    return path
-
-
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([packaged("prometheus", "promtool"), *arguments], capture_output=True, text=True, check=False)
 
 
 class Prometheus:
@@ -51,7 +42,10 @@ class Prometheus:
             "storage.tsdb.path": folder / "series",
             "web.listen-address": self.address,
         }
-        command: list[str | Path] = [program("prometheus"), *(f"--{name}={value}" for name, value in flags.items())]
+        command: list[str | Path] = [
+            packaged("prometheus", "prometheus"),
+            *(f"--{name}={value}" for name, value in flags.items()),
+        ]
         self.process = Process(command, log=folder / "prometheus.log", cwd=folder)
         self.process.wait_ready(self._ready)
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from tests.support.ociimage import Image
 from tests.support.pki import Identity
 from tests.support.processes import Process
-from tests.support.tools import binary, output
+from tests.support.tools import binary, output, packaged
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -28,18 +28,16 @@ LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 ACCEPT = f"{MANIFEST_TYPE}, {INDEX_TYPE}, */*"
 PLATFORMS = ("amd64", "arm64")
 REQUEST_SECONDS = 30.0
-# Both servers bind port 0 and say which port they got, the one on its first line, the other in its log.
-BOUND = {
-    "registry": re.compile(r"^([\d.]+:\d+)$", re.MULTILINE),
-    "distribution": re.compile(r"listening on (127\.0\.0\.1:\d+)"),
-}
+# Every server binds port 0 and says which port it got: our own on its first line, the others in their log.
+BOUND = re.compile(r"(?:^|listening on )(\d+\.\d+\.\d+\.\d+:\d+)", re.MULTILINE)
 
 
 class Kind(Enum):
-    """Which server; the value is its program."""
+    """Which server; the value is its program. Docker's is distribution before its third version and before OCI 1.1."""
 
     REFERRERS = "registry"
     DISTRIBUTION = "distribution"
+    DOCKER = "docker-registry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +89,13 @@ class Registry:
         listen: str = "127.0.0.1:0",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        program = binary(kind.value)
+        program = packaged(kind.value, kind.value) if kind is Kind.DOCKER else binary(kind.value)
         tls = identity.write(folder, "registry") if identity else None
         self._headers = {"Accept": ACCEPT} | ({"Authorization": authorization} if authorization else {})
         arguments = _arguments(kind, folder, tls, auth, listen)
         self._process = Process([program, *arguments], log=folder / "registry.log")
-        self._process.wait_ready(lambda: BOUND[kind.value].search(self._process.output()) is not None)
-        bound = BOUND[kind.value].search(self._process.output())
+        self._process.wait_ready(lambda: BOUND.search(self._process.output()) is not None)
+        bound = BOUND.search(self._process.output())
         assert bound is not None
         self.host = bound[1]
         self.url = f"{'https' if tls else 'http'}://{self.host}"

@@ -27,7 +27,7 @@ UNKNOWN = {"os": "unknown", "architecture": "unknown"}
 
 class Shelves:
     """Reads shelves as a registry client does. `failing` paths raise, and all do while `down` is set; none answers
-    while `held` is."""
+    while `held` is, and none ever of a path that begins with `stalling`."""
 
     def __init__(self, shelf: Shelf | None = None, repository: Repository = REPOSITORY) -> None:
         self.shelves: dict[Repository, Shelf] = {repository: shelf} if shelf else {}
@@ -36,6 +36,7 @@ class Shelves:
         self.asked: Counter[str] = Counter()
         self.answering = asyncio.Event()
         self.answering.set()
+        self.stalling: str | None = None
 
     def within(self, _deadline: Deadline) -> Self:
         return self
@@ -60,6 +61,8 @@ class Shelves:
     async def _read(self, repository: Repository, path: str) -> Fetched | None:
         self.asked[f"{repository}/{path}"] += 1
         await self.answering.wait()
+        if self.stalling is not None and path.startswith(self.stalling):
+            await asyncio.Event().wait()
         error = self.down or self.failing.get(path)
         if error is not None:
             raise error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import build
+from tests.tools import build, packages
 
 
 def binary(name: str) -> Path:
@@ -20,6 +20,14 @@ def binary(name: str) -> Path:
         pytest.skip(f"{name} cannot be built here: {error}")
     if not path.exists():
         pytest.skip(f"{name} is not built: run make tools")
+    return path
+
+
+def packaged(package: str, program: str) -> Path:
+    """Returns the path of this program of the package; skips the test where the package is not unpacked."""
+    path = packages.location(package, program)
+    if not path.exists():
+        pytest.skip(f"{package} is not there: run make tools")
     return path
 
 

@@ -39,6 +39,12 @@ PACKAGES = {
             version="2.42.0+ds-5+deb12u1",
             sha256={"amd64": "81d59a24fce84f7fbe97a45a4f2914b6a5881b5cd1db2a6a0e129e515e1a5f55"},
         ),
+        # Distribution of the generation before the referrers API, as clusters still run it.
+        Package(
+            name="docker-registry",
+            version="2.8.2+ds1-1",
+            sha256={"amd64": "a9bd06c0e006854608f8469b4371743f40604ad90975532bb3b7ceeb72fe2913"},
+        ),
     )
 }
 

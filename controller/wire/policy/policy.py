@@ -270,6 +270,12 @@ class NamespacedPolicySpec(Node):
             message="a policy asks for something: require is missing, and neither deny nor tags: Deny stands alone",
             field="require",
         ),
+        Rule(
+            cel="!has(self.acceptSummaries) || has(self.require)",
+            holds=lambda fields: "acceptSummaries" not in fields or "require" in fields,
+            message="a summary stands in for what is required, and require is missing",
+            field="acceptSummaries",
+        ),
     )
 
 

@@ -171,3 +171,31 @@ def test_only_what_could_matter_is_wanted_and_nothing_beyond_the_first_depth() -
 
 def listing(one: Dependency) -> Provenance:
     return Provenance(builder_id="b", build_type="t", source=SourceClaim(), dependencies=(one,))
+
+
+@pytest.mark.case("SUM-027")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "docker://evil.example/x",
+        "DOCKER://evil.example/x",
+        "Docker-Image://evil.example/x",
+        "HTTPS://evil.example/x@SHA256:" + "0" * 64,
+        "PKG:docker/evil@12",
+        "OCI://evil.example/x",
+    ],
+)
+def test_schemes_of_images_have_no_case(uri: str) -> None:
+    found = judged(asking(None, "ghcr.io/acme-base/*"), dependency(uri, sha256=BASE.hex))
+    assert found.reason is Reason.DependencyLevelTooLow
+
+
+@pytest.mark.case("SUM-027")
+@pytest.mark.parametrize("scheme", ["https://", "docker://", "OCI://"])
+def test_an_address_that_can_be_read_as_two_images_is_neither(scheme: str) -> None:
+    twofold = dependency(f"{scheme}ghcr.io/acme-base/ok@evil.example/x@sha256:{BASE.hex}", sha256=BASE.hex)
+    assert judged(asking(None, "ghcr.io/acme-base/*"), twofold).reason is Reason.DependencyLevelTooLow
+    (image,) = image_dependencies(
+        Provenance(builder_id="b", build_type="t", source=SourceClaim(), dependencies=(twofold,))
+    )
+    assert (image.repository, image.digest) == (None, None)

@@ -87,6 +87,17 @@ def test_a_build_type_that_is_not_listed_is_not_allowed() -> None:
 
 
 @pytest.mark.case("SRC-017")
+def test_parameters_that_are_not_complete_meet_no_list_of_them() -> None:
+    built = keyless(parameters={"workflow": {"ref": REF}})
+    assert built.provenance is not None
+    partial = replace(built, provenance=replace(built.provenance, parameters_complete=False))
+    asked = BuildRequirement(level=3, parameters=("workflow",))
+    assert reason(asked, built) is Reason.Satisfied
+    assert reason(asked, partial) is Reason.ParameterNotAllowed
+    assert reason(BuildRequirement(level=3), partial) is Reason.Satisfied
+
+
+@pytest.mark.case("SRC-017")
 @pytest.mark.case("SRC-018")
 @pytest.mark.case("SRC-019")
 def test_an_external_parameter_that_no_entry_allows_refuses() -> None:

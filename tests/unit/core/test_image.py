@@ -26,7 +26,7 @@ def test_the_other_names_of_docker_hub_mean_docker_hub() -> None:
         assert Repository.parse(f"{host}/acme/shop") == Repository("docker.io", "acme/shop")
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "\u00b2", "\u0663", "\uff15\uff10\uff10\uff10", "9" * 4000])
 def test_a_port_that_is_none_makes_the_reference_malformed(port: str) -> None:
     with pytest.raises(MalformedReference):
         ImageReference.parse(f"ghcr.io:{port}/acme/shop")

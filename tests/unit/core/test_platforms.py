@@ -1,11 +1,13 @@
 """An index and its children: each requirement by the index, or by every runnable child."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from controller.core.condition import Facts, Held
-from controller.core.evidence import Evidence
+from controller.core.evidence import Evidence, VerifiedStatement
+from controller.core.image import Digest
 from controller.core.reasons import Reason
 from controller.core.records import SBOMFormat
 from controller.core.requirements import (
@@ -16,6 +18,7 @@ from controller.core.requirements import (
     SourceVerifier,
 )
 from tests.support.facts import (
+    NOW,
     D,
     finding,
     matcher,
@@ -24,20 +27,24 @@ from tests.support.facts import (
     signatures,
     signer,
 )
-from tests.support.families import AMD, ARM, built, child, index, judged, reason
+from tests.support.families import AMD, ARM, DOWN, built, child, index, judged, reason
 from tests.support.keylessfacts import (
     COMMIT,
     EXPECTED,
     SHOP,
     acceptance,
+    attestation,
     certificate,
     condition,
     keyless,
     named,
     sbom,
+    scanned,
     summary,
     workflow,
 )
+
+DAY = timedelta(days=1)
 
 
 @pytest.mark.case("IDX-001")
@@ -187,3 +194,35 @@ def test_a_condition_sees_the_digest_of_the_image_and_the_statement_of_the_child
 
     asked = policy(build=BuildRequirement(level=3, conditions=(condition(look),)))
     assert reason(index(children=(built(AMD), built(ARM))), asked) is Reason.Satisfied
+
+
+OLD, NEW = NOW - 2 * DAY, NOW - DAY
+GOOD_UNTIL_OLD = (condition(lambda facts: Held.TRUE if facts.statement.signed_at == OLD else Held.FALSE),)
+
+
+def scan(digest: Digest, *, at: datetime) -> VerifiedStatement:
+    return attestation(times=(at,), payload=f"{digest} {at}", subject=digest)
+
+
+def newest(found: Evidence) -> Reason:
+    entry = scanned(newest=True, conditions=GOOD_UNTIL_OLD)
+    return finding(policy(require=Requirements(attestations=(entry,))), found).reason
+
+
+@pytest.mark.case("SUM-021")
+def test_no_older_one_of_a_child_makes_the_newest_of_the_index_good() -> None:
+    children = (child(AMD, scan(AMD, at=OLD)), child(ARM, scan(ARM, at=OLD)))
+    assert newest(index(children=children)) is Reason.Satisfied
+    assert newest(index(scan(D, at=OLD), scan(D, at=NEW), children=children)) is Reason.ConditionFalse
+    assert newest(index(scan(D, at=OLD), children=children)) is Reason.Satisfied
+
+
+def test_a_child_whose_newest_is_bad_refuses_beside_good_ones() -> None:
+    worse = child(ARM, scan(ARM, at=OLD), scan(ARM, at=NEW))
+    assert newest(index(children=(child(AMD, scan(AMD, at=OLD)), worse))) is Reason.ConditionFalse
+
+
+def test_what_may_be_the_newest_of_the_index_is_not_made_good_by_children_either() -> None:
+    children = (child(AMD, scan(AMD, at=OLD)), child(ARM, scan(ARM, at=OLD)))
+    assert newest(index(children=children, gaps=(DOWN,))) is Reason.RegistryUnavailable
+    assert newest(index(scan(D, at=OLD), children=children, gaps=(DOWN,))) is Reason.RegistryUnavailable

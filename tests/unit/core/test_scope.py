@@ -21,6 +21,7 @@ from tests.support.facts import (
     signatures,
     workload,
 )
+from tests.support.keylessfacts import acceptance
 
 
 def test_absent_parts_match_everything() -> None:
@@ -85,11 +86,19 @@ SELECTS_PRODUCTION = Match(
         (policies(policy(mode=Mode.WARN)), workload(f"evil.example/x@sha512:{'0' * 128}")),
         (policies(policy(match=Match(), deny=frozenset({OTHER}), build=None)), workload()),
         (policies(policy(match=Match(), tags=Tags.DENY, build=None)), workload()),
+        (policies(policy(match=Match(), tags=Tags.DENY, build=None, accept=(acceptance(),))), workload()),
     ],
-    ids=["broken", "scope unknown", "reference malformed", "denies a digest only", "denies tags only"],
+    ids=[
+        "broken",
+        "scope unknown",
+        "reference malformed",
+        "denies a digest only",
+        "denies tags only",
+        "accepts summaries for nothing",
+    ],
 )
 def test_what_judges_no_origin_covers_nothing(covering: PolicySet, pod: Workload) -> None:
-    given = verdict(covering, pod, None, uncovered=Uncovered.DENY)
+    given = verdict(covering, pod, evidence(), uncovered=Uncovered.DENY)
     assert not given.allowed
     assert Reason.Uncovered in {f.reason for f in given.findings if f.refuses}
 

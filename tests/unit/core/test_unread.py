@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.evaluate import children_matter
+from controller.core.evaluate import children_matter, needs_evidence, select
 from controller.core.evidence import Evidence
+from controller.core.image import Digest
 from controller.core.policy import Policy, Tags, Uncovered
 from controller.core.reasons import Outcome, Reason
 from controller.core.requirements import (
@@ -113,3 +114,36 @@ def test_children_do_not_matter_where_no_evidence_would(one: Policy, image: str)
     assert not children_matter(verdict.findings, unread)
     uncovered = judge_image(policies(), pod, pod.images[0], evidence=unread, uncovered=Uncovered.DENY)
     assert not children_matter(uncovered.findings, unread)
+
+
+@pytest.mark.case("POL-025")
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(index(keyless()), unread=(ARM, AMD)),
+        index(keyless(), children=(child(ARM), child(AMD))),
+        replace(index(keyless(), children=(child(ARM),)), listed=(AMD,)),
+    ],
+    ids=["unread", "read", "an index within"],
+)
+def test_an_index_whose_child_is_denied_is_refused_whatever_it_carries(found: Evidence) -> None:
+    for asked in (policy(build=EXPECTED, deny=frozenset({AMD})), policy(build=None, deny=frozenset({AMD}))):
+        denied = judged(found, asked)
+        assert (denied.reason, denied.detail) == (Reason.Denied, f"the policy denies {AMD}")
+        assert judged(found, replace(asked, deny=frozenset({Digest.of(b"else")}))).reason is Reason.Satisfied
+
+
+@pytest.mark.case("POL-025")
+def test_what_may_consist_of_something_denied_is_unknown() -> None:
+    found = replace(index(keyless()), unlisted=DOWN)
+    assert judged(found, policy(build=EXPECTED, deny=frozenset({AMD}))).reason is Reason.RegistryUnavailable
+    assert judged(found, policy(build=None, deny=frozenset({AMD}))).reason is Reason.RegistryUnavailable
+    assert judged(found).reason is Reason.Satisfied
+
+
+@pytest.mark.case("POL-025")
+def test_a_denied_digest_is_told_without_the_registry_and_what_it_lists_with_it() -> None:
+    pod = workload()
+    for denied, needed in ((D, False), (AMD, True)):
+        selected = select(policies(policy(build=None, deny=frozenset({denied}))), pod, pod.images[0])
+        assert needs_evidence(selected, pod.form, pod.images[0]) is needed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +17,8 @@ from controller.core.evidence import Evidence
 from controller.core.image import Digest, Repository
 from controller.core.predicates import CYCLONEDX, PROVENANCE_V1, SPDX
 from controller.core.reasons import Reason
-from controller.engine import budget
-from controller.engine.evidence import IN_FLIGHT_BYTES, Gatherer
+from controller.engine import budget, candidates
+from controller.engine.evidence import IN_FLIGHT_BYTES, IN_FLIGHT_BYTES_OF_HOST, Gatherer
 from tests.support.foundry import BUILDER_ID, Foundry, Layer
 from tests.support.shelf import CREATED, PREDICATE, Shelf
 from tests.support.shelves import REPOSITORY, Shelves, attested, request_of
@@ -39,7 +42,7 @@ class Scene:
         self.foundry = foundry
         self.shelf = Shelf()
         self._registry = Shelves(self.shelf)
-        self._gatherer = Gatherer(registry=self._registry, executor=executor)
+        self.gatherer = Gatherer(registry=self._registry, executor=executor)
 
     def provenance(self) -> Layer:
         return self.foundry.bundle_layer(self.foundry.provenance(self.shelf.subject))
@@ -47,11 +50,18 @@ class Scene:
     def provenance_at(self, path: str) -> Layer:
         return self.foundry.envelope_layer(self.foundry.provenance(self.shelf.subject, path=path))
 
+    @property
+    def asked(self) -> Iterable[str]:
+        return self._registry.asked
+
+    def stall(self, path: str) -> None:
+        self._registry.stalling = path
+
     def times(self, path: str) -> int:
         return self._registry.asked[f"{REPOSITORY}/{path}"]
 
     async def gather(self, **fields: Any) -> Evidence:
-        return await self._gatherer(request_of(self.foundry.roots, digest=self.shelf.subject, **fields))
+        return await self.gatherer(request_of(self.foundry.roots, digest=self.shelf.subject, **fields))
 
 
 @pytest.fixture
@@ -175,3 +185,56 @@ async def test_the_candidates_of_many_images_take_turns_by_their_bytes(
     assert not any("/blobs/" in path for path in registry.asked)
     assert (await gatherer(request_of(foundry.roots, digest=shelf.subject))).statements
     assert gatherer.means.turns.taken == 0
+
+
+class Announced:
+    """A scene's registry lists a bundle of another size than there is, or a signature of one."""
+
+    def __init__(self, scene: Scene, way: str, size: int) -> None:
+        shelf = scene.shelf
+        if way == "referrers":
+            shelf.list_referrers(shelf.put_bundle(scene.provenance()) | {"size": size})
+        else:
+            layer = scene.provenance_at("x")
+            shelf.put_tagged(".att", layer)
+            tag = next(path for path in shelf.pages if path.endswith(".att"))
+            page = shelf.pages[tag]
+            manifest = json.loads(page.content)
+            manifest["layers"][0]["size"] = size
+            shelf.pages[tag] = replace(page, content=json.dumps(manifest).encode())
+
+
+@pytest.mark.parametrize(("way", "size"), [("referrers", 4 * 2**20 + 1), (".att", 20 * 2**20 + 1)])
+async def test_what_announces_more_than_is_ever_read_waits_for_no_turn(scene: Scene, way: str, size: int) -> None:
+    Announced(scene, way, size)
+    gatherer = scene.gatherer
+    async with gatherer.means.turns.taking(IN_FLIGHT_BYTES, REPOSITORY.host):
+        evidence = await scene.gather(seconds=0.5)
+    assert reasons(evidence) == [Reason.LimitExceeded]
+    assert not any("/blobs/" in path for path in scene.asked)
+
+
+async def test_a_read_that_takes_too_long_gives_its_turn_back_and_is_a_gap(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "READ_SECONDS", 0.01)
+    scene.shelf.put_tagged(".att", scene.provenance_at("x"))
+    scene.stall("blobs/")
+    evidence = await scene.gather(seconds=5)
+    assert [(gap.reason, "0.01 s" in gap.detail) for gap in evidence.gaps] == [(Reason.RegistryUnavailable, True)]
+    assert scene.gatherer.means.turns.taken == 0
+
+
+async def test_half_of_what_is_under_way_is_for_hosts_that_are_vouched_for(
+    foundry: Foundry, executor: Executor
+) -> None:
+    shelf = Shelf()
+    shelf.list_referrers(shelf.put_bundle(foundry.bundle_layer(foundry.provenance(shelf.subject))))
+    gatherer = Gatherer(registry=Shelves(shelf), executor=executor, vouched=lambda host: host == REPOSITORY.host)
+    async with AsyncExitStack() as stack:
+        for n in range(IN_FLIGHT_BYTES // 2 // IN_FLIGHT_BYTES_OF_HOST):
+            await stack.enter_async_context(gatherer.means.turns.taking(2**30, f"evil{n}.example"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await stack.enter_async_context(gatherer.means.turns.taking(2**30, "evil.example"))
+        assert (await gatherer(request_of(foundry.roots, digest=shelf.subject, seconds=1))).statements

@@ -119,7 +119,9 @@ async def test_an_index_with_nothing_to_run_has_no_children(scene: Scene) -> Non
 async def test_more_than_32_children_are_a_gap_where_they_matter(scene: Scene, count: int, *, known: bool) -> None:
     children = [scene.family.child(AMD64) for _ in range(count)]
     scene.family.push()
-    assert not (await scene.gather(children=False)).gaps
+    unasked = await scene.gather(children=False)
+    assert not unasked.gaps
+    assert (unasked.unlisted is None) is known
     evidence = await scene.gather()
     assert len(evidence.children) == (count if known else 0)
     assert reasons(evidence) == ([] if known else [Reason.LimitExceeded])
@@ -130,9 +132,18 @@ async def test_more_than_32_children_are_a_gap_where_they_matter(scene: Scene, c
 async def test_an_index_that_can_not_be_read_whole_does_not_tell_its_children(scene: Scene) -> None:
     scene.family.child(AMD64)
     scene.family.push({"mediaType": INDEX_TYPE, "digest": "sha512:" + "0" * 128, "size": 1})
-    assert not (await scene.gather(children=False)).gaps
+    unasked = await scene.gather(children=False)
+    assert not unasked.gaps
     evidence = await scene.gather()
     assert (evidence.children, reasons(evidence)) == ((), [Reason.MalformedManifest])
+    assert (unasked.unlisted,) == evidence.gaps == (evidence.unlisted,)
+
+
+async def test_an_index_that_is_not_read_tells_nothing_of_what_it_lists(scene: Scene) -> None:
+    index = scene.family.push()
+    scene.reader.failing[f"manifests/{index}"] = RegistryUnavailable("HTTP 500")
+    evidence = await scene.gather()
+    assert (evidence.unlisted,) == evidence.gaps
 
 
 def nested(scene: Scene, depth: int) -> Digest:
@@ -153,8 +164,11 @@ def nested(scene: Scene, depth: int) -> Digest:
 @pytest.mark.case("IDX-008")
 async def test_the_children_of_an_index_in_the_index_stand_for_it(scene: Scene) -> None:
     child = nested(scene, 2)
-    (found,) = (await scene.gather()).children
+    evidence = await scene.gather()
+    (found,) = evidence.children
     assert (found.digest, len(found.statements), found.gaps) == (child, 1, ())
+    inner = (await scene.gather(children=False)).unread
+    assert set(evidence.digests) == {evidence.digest, child, *inner}
 
 
 @pytest.mark.case("IDX-008")

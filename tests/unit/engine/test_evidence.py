@@ -111,12 +111,37 @@ async def test_what_stands_beside_a_layer_reaches_its_judgement(scene: Scene) ->
     assert [statement.times for statement in evidence.statements] == [(INTEGRATED,)]
 
 
+@pytest.mark.parametrize("repository", ["evil.example/x", "a.b:\u00b2/x", "\u0663"])
+async def test_a_signature_that_names_nonsense_spoils_nothing_beside_it(scene: Scene, repository: str) -> None:
+    scene.shelf.list_referrers(scene.shelf.put_bundle(scene.provenance()))
+    payload = scene.foundry.simple_signing(scene.shelf.subject, repository=repository)
+    scene.shelf.put_tagged(".sig", scene.foundry.signature_layer(payload))
+    evidence = await scene.gather()
+    assert {statement.kind for statement in evidence.statements} == {Kind.PROVENANCE, Kind.IMAGE_SIGNATURE}
+    assert not evidence.gaps
+
+
 async def test_what_two_places_list_is_fetched_once(scene: Scene) -> None:
     entry = scene.shelf.put_bundle(scene.provenance())
     scene.shelf.list_referrers(entry)
     scene.shelf.list_fallback(entry)
     assert len((await scene.gather()).statements) == 1
     assert len(scene.reader.asked) == len(set(scene.reader.asked))
+
+
+@pytest.mark.case("REG-003")
+async def test_a_list_of_everything_that_refers_to_the_image_is_as_good_as_one_that_is_filtered(scene: Scene) -> None:
+    strangers = []
+    for kind in ("application/vnd.acme.helm.chart", "application/vnd.acme.report+json", "text/html"):
+        layer = scene.shelf.put_blob(kind.encode(), kind)
+        manifest = scene.shelf.manifest_of([layer], artifactType=kind, subject=scene.shelf.image)
+        strangers.append(scene.shelf.put_manifest(manifest) | {"artifactType": kind})
+    scene.shelf.list_referrers(*strangers, scene.shelf.put_bundle(scene.provenance()))
+    evidence = await scene.gather()
+    assert [one.kind for one in evidence.statements] == [Kind.PROVENANCE]
+    assert (evidence.refused, evidence.gaps) == ((), ())
+    asked = {f"blobs/{Digest.of(kind['artifactType'].encode())}" for kind in strangers}
+    assert asked.isdisjoint(scene.reader.asked)
 
 
 @pytest.mark.case("BIND-013")

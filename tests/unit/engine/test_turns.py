@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -12,8 +13,8 @@ from controller.engine.turns import Turns
 class Queue:
     """Takes turns and remembers who had them, and how much was taken at most."""
 
-    def __init__(self, *, total: int, share: int) -> None:
-        self.turns = Turns(total=total, share=share)
+    def __init__(self, *, total: int, share: int, vouched: Callable[[str], bool] = lambda _owner: True) -> None:
+        self.turns = Turns(total=total, share=share, vouched=vouched)
         self.admitted: list[str] = []
         self.most = 0
         self.go = asyncio.Event()
@@ -102,3 +103,14 @@ async def test_turns_end_well_when_all_that_wait_leave_at_once() -> None:
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in ended] == [asyncio.CancelledError] * 14 + [type(None)]
     assert (queue.admitted, queue.turns.taken) == (["a0", "b0", "c4"], 0)
+
+
+async def test_strangers_have_half_together_however_many_they_are() -> None:
+    queue = Queue(total=16, share=2, vouched=lambda owner: owner == "known")
+    tasks = [asyncio.create_task(queue.take(f"stranger {n}", 2, f"stranger {n}")) for n in range(20)]
+    tasks.append(asyncio.create_task(queue.take("known", 2, "known")))
+    await queue.settle()
+    assert queue.admitted == ["stranger 0", "stranger 1", "stranger 2", "stranger 3", "known"]
+    queue.go.set()
+    await asyncio.gather(*tasks)
+    assert (len(queue.admitted), queue.turns.taken) == (21, 0)

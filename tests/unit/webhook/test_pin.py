@@ -15,6 +15,7 @@ from controller.engine.policies import PolicyStore
 from controller.registry.client import Deadline, Fetched
 from controller.telemetry import Metrics
 from controller.webhook.asgi import Message
+from controller.webhook.bodies import Bodies
 from controller.webhook.pinning import Pinner
 from controller.webhook.review import ReviewEndpoint
 from controller.wire.oci import OCI_INDEX
@@ -77,7 +78,7 @@ class Server:
         snapshot = (known or store(*(policies or (enforced(),)))).current
         resolver = Resolver(self.tags)
         self.endpoint = ReviewEndpoint(
-            Pinner(snapshot=snapshot, namespace_labels=labels, resolve=resolver), self.metrics
+            Pinner(snapshot=snapshot, namespace_labels=labels, resolve=resolver), self.metrics, Bodies()
         )
 
     async def ask(self, subject: object, *, query: bytes = b"timeout=3s", **request: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from controller.engine.admissibility import Review, review_object
 from controller.engine.policies import Snapshot
 from controller.telemetry import Metrics
 from controller.webhook.asgi import Message
+from controller.webhook.bodies import Bodies
 from controller.webhook.policing import PolicyReviewer, ReviewObject
 from controller.webhook.review import ReviewEndpoint
 from tests.support import objects
@@ -42,7 +43,7 @@ async def send(
         sent.append(message)
 
     scope = {"method": "POST", "path": "/validate-policy", "query_string": b"timeout=5s"}
-    await ReviewEndpoint(reviewer, Metrics.create())(scope, receive, collect)
+    await ReviewEndpoint(reviewer, Metrics.create(), Bodies())(scope, receive, collect)
     return sent[0]["status"], sent[1]["body"]
 
 

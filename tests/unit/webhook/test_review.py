@@ -19,6 +19,7 @@ from controller.engine.gathering import GatherRequest
 from controller.engine.policies import PolicyStore
 from controller.telemetry import Metrics
 from controller.webhook.asgi import MAX_BODY_BYTES, Message, answer_seconds
+from controller.webhook.bodies import Bodies
 from controller.webhook.judging import Judge
 from controller.webhook.review import ReviewEndpoint
 from controller.wire.policy import KINDS
@@ -67,7 +68,7 @@ class Server:
         self.metrics = Metrics.create()
         known: dict[str, Any] = {"namespace_labels": unlabelled, "uncovered": Uncovered.ALLOW, "now": lambda: NOW}
         self._endpoint = ReviewEndpoint(
-            Judge(snapshot=policies.current, gather=registry, **(known | judge)), self.metrics
+            Judge(snapshot=policies.current, gather=registry, **(known | judge)), self.metrics, Bodies()
         )
 
     async def send(self, *chunks: bytes, query: bytes = b"timeout=10s", method: str = "POST") -> tuple[int, bytes]:

@@ -134,6 +134,18 @@ def test_a_log_entry_is_read() -> None:
     )
 
 
+@pytest.mark.case("PARSE-007")
+def test_a_proof_has_no_more_hashes_than_a_tree_has_levels() -> None:
+    def proof(count: int) -> dict[str, object]:
+        return {"treeSize": "1", "hashes": ["AAAA"] * count, "checkpoint": {"envelope": "note"}}
+
+    (found,) = entries_of(entry(inclusionProof=proof(64)))
+    assert found.inclusion is not None
+    assert len(found.inclusion.hashes) == 64
+    with pytest.raises(MalformedAttestation, match="length <= 64"):
+        entries_of(entry(inclusionProof=proof(65)))
+
+
 @pytest.mark.case("TIME-026")
 def test_what_is_absent_is_zero_or_empty() -> None:
     (found,) = entries_of(entry(logIndex=..., inclusionProof={"treeSize": "1", "checkpoint": {"envelope": "note"}}))

@@ -101,6 +101,14 @@ def test_an_explicit_null_is_an_absent_field() -> None:
     )
 
 
+@pytest.mark.case("POL-024")
+@pytest.mark.parametrize("asked", [{"tags": "Deny"}, {"deny": {"digests": ["sha256:" + "0" * 64]}}])
+def test_summaries_that_stand_in_for_nothing_are_refused(asked: Document) -> None:
+    accepted = objects.POLICY["acceptSummaries"]
+    assert set(problems(policy(**asked, acceptSummaries=accepted, require=None))) == {"spec.acceptSummaries"}
+    assert not sound(policy(**asked, require=None)).wanted
+
+
 def test_a_null_label_is_not_left_out() -> None:
     found = problems(policy(match={"podSelector": {"matchLabels": {"app": None}}}))
     assert "spec.match.podSelector.matchLabels.app" in found

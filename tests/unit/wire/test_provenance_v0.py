@@ -130,3 +130,17 @@ def test_members_of_another_shape_are_malformed(predicate_type: str, predicate: 
 def test_unset_null_and_empty_are_the_same(empty: dict[str, object]) -> None:
     found = read(PROVENANCE_V02, v02(**empty))
     assert (found.external_parameters, found.source) == ({}, SourceClaim())
+
+
+@pytest.mark.case("SRC-017")
+@pytest.mark.parametrize(
+    ("completeness", "complete"),
+    [((), True), ((None,), True), ((True,), True), ((False,), False)],
+)
+def test_parameters_are_complete_unless_the_predicate_says_otherwise(
+    completeness: tuple[bool | None, ...], *, complete: bool
+) -> None:
+    for predicate_type, make, name in ((PROVENANCE_V01, v01, "arguments"), (PROVENANCE_V02, v02, "parameters")):
+        said = {name: completeness[0]} if completeness else {}
+        found = read(predicate_type, make(metadata={"completeness": said or None}))
+        assert found.parameters_complete is complete

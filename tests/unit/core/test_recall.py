@@ -1,0 +1,120 @@
+"""What is remembered makes no difference to what is found, and goes with what it was made of."""
+
+import gc
+import weakref
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from controller.core import recall
+from controller.core.evidence import Evidence
+from controller.core.image import Repository
+from controller.core.match import Match
+from controller.core.patterns import Glob, ImageGlob
+from controller.core.policyset import PolicySet
+from controller.core.reasons import Reason
+from controller.core.recall import Recall, Scopes
+from controller.core.slsa import TrustedBuilder
+from tests.support.facts import (
+    BUILD,
+    NOW,
+    builder,
+    evidence,
+    judge_image,
+    policies,
+    policy,
+    provenance,
+    sources,
+    workload,
+)
+
+REPOSITORY = Repository("ghcr.io", "acme/shop")
+
+
+def reason(members: PolicySet, found: Evidence, *, later: timedelta = timedelta()) -> Reason:
+    pod = workload()
+    return judge_image(members, pod, pod.images[0], evidence=found, now=NOW + later).findings[0].reason
+
+
+def test_the_same_is_worked_out_once_for_the_same_evidence() -> None:
+    known, found, asked, made = Recall(), evidence(), object(), count(1)
+    assert [known.once(found, asked, "about", lambda: next(made)) for _ in range(3)] == [1, 1, 1]
+
+
+def test_other_evidence_another_question_and_another_subject_are_worked_out_for_themselves() -> None:
+    known, found, asked = Recall(), evidence(), object()
+    assert known.once(found, asked, "about", lambda: 1) == 1
+    assert known.once(evidence(), asked, "about", lambda: 2) == 2
+    assert known.once(found, object(), "about", lambda: 3) == 3
+    assert known.once(found, asked, "another", lambda: 4) == 4
+
+
+def test_what_is_remembered_goes_with_the_evidence() -> None:
+    class Made:
+        """Something that can be watched."""
+
+    known, found = Recall(), evidence(provenance())
+    gone = weakref.ref(known.once(found, BUILD, None, Made))
+    assert gone() is not None
+    del found
+    assert gone() is None
+
+
+def test_what_is_remembered_goes_with_its_policies_at_once() -> None:
+    gc.disable()
+    try:
+        known, found = Recall(), evidence()
+        known.once(found, BUILD, None, lambda: 1)
+        gone = weakref.ref(known)
+        del known
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_memory_starts_anew_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recall, "MAX_REMEMBERED", 3)
+    known, found, asked = Recall(), evidence(), object()
+    for number in range(10):
+        assert known.once(found, asked, number, lambda number=number: number) == number  # type: ignore[misc]
+        assert sum(len(results) for _, results in known._evidence.values()) <= 3
+    monkeypatch.setattr(recall, "MAX_SCOPES", 3)
+    scopes = Scopes((policy(),))
+    for number in range(10):
+        assert scopes.about(f"team-{number}", REPOSITORY) == (policy(),)
+        assert len(scopes._known) <= 3
+
+
+def test_an_age_is_asked_anew_of_evidence_that_was_judged_before() -> None:
+    young = policies(policy(build=replace(BUILD, max_age=timedelta(days=1))))
+    found = evidence(replace(provenance(), times=(NOW,)))
+    told = [reason(young, found, later=timedelta(days=days)) for days in (0, 2, 1)]
+    assert told == [Reason.Satisfied, Reason.TooOld, Reason.Satisfied]
+
+
+def test_changed_policies_and_builders_count_at_once_for_the_same_evidence() -> None:
+    found = evidence(provenance())
+    other = replace(BUILD, sources=(sources("https://github.com/acme/other"),))
+    stranger: TrustedBuilder = builder(key="another")
+    judged = (policies(policy()), policies(policy(build=other)), policies(policy(), builders=(stranger,)))
+    told = [reason(members, found) for members in (*judged, judged[0])]
+    assert told == [Reason.Satisfied, Reason.SourceMismatch, Reason.BuilderNotTrusted, Reason.Satisfied]
+
+
+def test_one_policy_judges_two_repositories_of_one_evidence_each_by_its_own_name() -> None:
+    found = evidence(provenance())
+    members, shop, other = policies(policy()), workload(), workload(f"ghcr.io/acme/other@{found.digest}")
+    told = [judge_image(members, pod, pod.images[0], evidence=found).findings[0].reason for pod in (shop, other, shop)]
+    assert told == [Reason.Satisfied, Reason.SourceMismatch, Reason.Satisfied]
+
+
+def test_scopes_tell_namespaces_and_repositories_apart() -> None:
+    named = policy("named", match=Match(namespaces=(Glob.compile("shop"),)))
+    images = policy("images", match=Match(images=(ImageGlob.compile("ghcr.io/acme/*"),)))
+    scopes = Scopes((images, named))
+    assert scopes.about("shop", REPOSITORY) == scopes.about("shop", REPOSITORY) == (images, named)
+    assert scopes.about("other", REPOSITORY) == (images,)
+    assert scopes.about("shop", Repository("quay.io", "acme/shop")) == (named,)
+    assert scopes.about("other", None) == (images,)

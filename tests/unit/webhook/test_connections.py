@@ -1,0 +1,114 @@
+"""Which connection is closed when there are too many: never one that is owed an answer while another is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from controller.webhook import connections
+from controller.webhook.asgi import Receive, Scope, Send
+from controller.webhook.connections import Connection, Terms
+
+REQUEST = b"POST /validate HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """The network's side of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+        self.written = b""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Scene:
+    """A listener whose application answers when it is told to, and at once on the path /missing."""
+
+    def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        self.answering = asyncio.Event()
+        self._terms = Terms(client_names=frozenset(), refused=lambda cause: self.refused.update([cause]))
+        self._config = Config(self._app, log_config=None, lifespan="off", interface="asgi3")
+        self._config.load()
+        self._state = ServerState()
+        self._made: list[Connection] = []
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/missing":
+            await self.answering.wait()
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def connect(self, sent: bytes = b"") -> Wire:
+        connection, wire = Connection(self._config, self._state, {}, terms=self._terms), Wire()
+        self._made.append(connection)
+        connection.connection_made(wire)
+        if sent:
+            connection.data_received(sent)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return wire
+
+    def end(self) -> None:
+        for connection in self._made:
+            connection.connection_lost(None)
+        self.answering.set()
+
+
+MISSING = REQUEST.replace(b"/validate", b"/missing")
+AT = {"silent": b"", "idle": MISSING + b"abcd", "answered early": MISSING, "sending": REQUEST + b"ab"}
+
+
+@pytest.mark.parametrize("sent", AT.values(), ids=list(AT))
+async def test_over_the_limit_whoever_is_owed_nothing_makes_room(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    scene = Scene()
+    asking = await scene.connect(REQUEST + b"abcd")
+    held = [await scene.connect(sent) for _ in range(2)]
+    newcomer = await scene.connect()
+    assert [one.closed for one in (asking, *held, newcomer)] == [False, True, False, False]
+    assert scene.refused == {"limit": 1}
+    scene.end()
+
+
+async def test_where_all_others_wait_for_answers_the_newcomer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    scene = Scene()
+    asking = [await scene.connect(REQUEST + b"abcd") for _ in range(2)]
+    newcomer = await scene.connect()
+    assert [one.closed for one in (*asking, newcomer)] == [False, False, True]
+    scene.end()
+
+
+async def test_silent_ones_go_before_idle_ones_and_those_before_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    scene = Scene()
+    held = [await scene.connect(AT[stage]) for stage in ("sending", "idle", "silent")]
+    for expected in ([False, False, True], [False, True, True], [True, True, True]):
+        await scene.connect(REQUEST + b"abcd")
+        assert [one.closed for one in held] == expected
+    scene.end()
