@@ -43,7 +43,8 @@ def test_default_namespace_is_refused_with_the_way_out(helm: Helm, arguments: tu
 
 def test_webhook_may_read_its_kinds_and_namespaces_and_nothing_else() -> None:
     expected = {("navicert.dev", kind) for kind in OWN_KINDS} | {("", "namespaces"), ("", "configmaps")}
-    assert rights("navicert-webhook") == {(verb, *what) for what in expected for verb in ("list", "watch")}
+    watched = {(verb, *what) for what in expected for verb in ("list", "watch")}
+    assert rights("navicert-webhook") == watched | {("get", "", "namespaces")}
 
 
 def test_no_right_is_a_wildcard_and_secrets_are_named() -> None:

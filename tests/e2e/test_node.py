@@ -40,16 +40,24 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 # Rights that this story has no use for.
 ELSEWHERE: dict[str, set[Right]] = {
-    "navicert-webhook": set(),
+    # A namespace that its watch has not told of: tests/unit/engine/test_namespaces.py.
+    "navicert-webhook": {("get", "", "namespaces")},
     "navicert-kinds": set(),
     "navicert-operator": {
         # A TrustRoot that is refreshed: tests/apiserver/test_roots.py.
         *((verb, "", "configmaps") for verb in ("create", "get", "patch")),
         # Something changed the configurations: tests/apiserver/test_registration.py.
         ("create", "", "events"),
+        # Reports and outcomes that change, and somebody else's write in between: tests/apiserver/test_scan_operator.py.
+        *((verb, "wgpolicyk8s.io", "policyreports") for verb in ("get", "update", "delete")),
+        *((verb, "wgpolicyk8s.io", "clusterpolicyreports") for verb in ("get", "update", "delete")),
+        ("create", "events.k8s.io", "events"),
+        ("get", "", "namespaces"),
+        # Certificates that are renewed: tests/apiserver/test_registration.py.
+        ("patch", "", "secrets"),
         # Statuses of kinds that have no object here: tests/apiserver/test_statuses.py.
         *(("patch", "navicert.dev", f"{kind}/status") for kind in ("slsapolicies", "slsaexceptions")),
-        # Owners of other kinds: tests/apiserver/test_scan.py.
+        # Owners of other kinds: tests/apiserver/test_scan_operator.py.
         ("get", "", "replicationcontrollers"),
         *(("get", "apps", kind) for kind in ("statefulsets", "daemonsets")),
         *(("get", "batch", kind) for kind in ("jobs", "cronjobs")),
