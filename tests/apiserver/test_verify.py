@@ -51,7 +51,9 @@ def test_policies_and_labels_of_namespaces_are_the_clusters(
 
 
 def test_who_may_read_policies_and_no_namespace_does_not_find_out(plane: ControlPlane, run: Commands) -> None:
-    ended = run("verify", "--kubeconfig", service_account(plane), "--namespace", "sandbox", "oci:shop")
+    ended = run(
+        "verify", "--kubeconfig", service_account(plane, without="namespaces"), "--namespace", "sandbox", "oci:shop"
+    )
     assert ended.code == 3
     assert "the labels of namespace sandbox are not known: " in ended.err
 

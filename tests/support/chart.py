@@ -32,9 +32,9 @@ def template(*arguments: str) -> tuple[Document, ...]:
     return tuple(document for document in yaml.safe_load_all(text) if document)
 
 
-def rules(kind: str, name: str) -> list[Rule]:
-    """Those of the ClusterRole or Role of this name."""
-    (found,) = [one for one in template() if one["kind"] == kind and one["metadata"]["name"] == name]
+def rules(kind: str, name: str, *arguments: str) -> list[Rule]:
+    """Those of the ClusterRole or Role of this name, in a release with these arguments."""
+    (found,) = [one for one in template(*arguments) if one["kind"] == kind and one["metadata"]["name"] == name]
     granted: list[Rule] = found["rules"]
     return granted
 

@@ -92,8 +92,8 @@ def _served(client: Client, path: str) -> bool:
     return client.get(path)[0] == HTTPStatus.OK
 
 
-def service_account(plane: ControlPlane) -> Path:
-    """A kubeconfig with the rights of the chart's ServiceAccount and no others."""
+def service_account(plane: ControlPlane, *, without: str = "") -> Path:
+    """A kubeconfig with the rights of the chart's ServiceAccount and no others, and of those none on `without`."""
     client = plane.client()
     plane.create_namespace(HOME)
     plane.create_service_account(HOME, "navicert")
@@ -103,7 +103,7 @@ def service_account(plane: ControlPlane) -> Path:
         common = {"apiVersion": f"{group}/v1", "metadata": {"name": "navicert-test"}}
         reference = {"apiGroup": group, "kind": kind, "name": "navicert-test"}
         for suffix, content in (
-            ("", {"rules": rules(kind, "navicert-webhook")}),
+            ("", {"rules": [one for one in rules(kind, "navicert-webhook") if one["resources"] != [without]]}),
             ("Binding", {"subjects": [subject], "roleRef": reference}),
         ):
             path = f"/apis/{group}/v1/{scope}{kind.lower()}{suffix.lower()}s/navicert-test"

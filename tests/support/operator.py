@@ -111,10 +111,17 @@ def install(plane: ControlPlane) -> None:
         assert client.create(configuration.rpartition("/")[0], {**empty, "webhooks": []})[0] == HTTPStatus.CREATED
 
 
+OPEN = ("--set", "reports=openreports")  # tests write both forms of reports
+
+
 def grant(client: Client) -> None:
     subject = {"kind": "ServiceAccount", "name": "operator", "namespace": HOME}
     for scope, prefix, granted in (
-        ("/", "Cluster", rules("ClusterRole", "navicert-operator")),
+        (
+            "/",
+            "Cluster",
+            [*rules("ClusterRole", "navicert-operator"), *rules("ClusterRole", "navicert-operator", *OPEN)],
+        ),
         (f"/namespaces/{HOME}/", "", rules("Role", "navicert-operator")),
     ):
         kind, path = f"{prefix}Role", f"/apis/{RBAC}/v1{scope}{prefix.lower()}role"
