@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +17,15 @@ from controller import __version__
 from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
 from controller.cli.known import Known, know
+from controller.cli.options import (
+    FILE,
+    PATH,
+    exception_maximum_option,
+    log_level_option,
+    registry_options,
+    status_listen_option,
+    uncovered_option,
+)
 from controller.core.policy import Uncovered
 from controller.engine.admissibility import Review, review_object
 from controller.engine.announcing import Announcer
@@ -30,7 +38,7 @@ from controller.engine.pinning import Resolver
 from controller.engine.policies import PolicyStore, Snapshot, Source
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
-from controller.settings import Address, Settings, parse_duration
+from controller.settings import Address, Settings
 from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
 from controller.webhook.asgi import ASGIApp
@@ -51,14 +59,10 @@ _log = logging.getLogger(__name__)
 VERIFYING_THREADS = 2
 _SETTLE_SECONDS = 0.2
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PATH = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 
 @click.command()
-@click.option("--tls-cert", type=_FILE, required=True, help="The webhook's certificate chain, PEM.")
-@click.option("--tls-key", type=_FILE, required=True, help="Its private key, PEM.")
+@click.option("--tls-cert", type=FILE, required=True, help="The webhook's certificate chain, PEM.")
+@click.option("--tls-key", type=FILE, required=True, help="Its private key, PEM.")
 @click.option(
     "--listen",
     type=Address.parse,
@@ -67,46 +71,20 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="Admission, over TLS; port 0 is any free one.",
 )
-@click.option(
-    "--status-listen",
-    type=Address.parse,
-    metavar="HOST:PORT",
-    default="0.0.0.0:8080",
-    show_default=True,
-    help="Health and metrics, in the clear.",
-)
-@click.option("--client-ca", type=_FILE, help="Who must have issued the certificate that a client shows, PEM.")
+@status_listen_option
+@click.option("--client-ca", type=FILE, help="Who must have issued the certificate that a client shows, PEM.")
 @click.option(
     "--client-names",
     metavar="NAME,...",
     default="",
     help="With --client-ca: names, one of which the certificate must bear; default: any.",
 )
-@click.option("--policies", type=_PATH, help="Policies from this file or folder, and no cluster.")
+@click.option("--policies", type=PATH, help="Policies from this file or folder, and no cluster.")
 @click.option("--namespace", help="Navicert's own namespace, which holds refreshed trust roots; default: the pod's.")
-@click.option("--kubeconfig", type=_FILE, help="The cluster to read policies from; default: the pod's own.")
-@click.option(
-    "--uncovered",
-    type=click.Choice([choice.value for choice in Uncovered]),
-    default=Uncovered.ALLOW.value,
-    show_default=True,
-    help="What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
-)
-@click.option(
-    "--exception-maximum",
-    type=parse_duration,
-    metavar="DURATION",
-    default="2160h",
-    show_default=True,
-    help="How far after its creation a SLSAException may reach.",
-)
-@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
-@click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
-@click.option(
-    "--credential-programs",
-    type=_FOLDER,
-    help="The folder of the docker-credential-* programs that --credentials may name.",
-)
+@click.option("--kubeconfig", type=FILE, help="The cluster to read policies from; default: the pod's own.")
+@uncovered_option
+@exception_maximum_option
+@registry_options
 @click.option(
     "--drain-seconds",
     type=click.FloatRange(0, 600),
@@ -114,13 +92,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="How long to go on serving after SIGTERM, until everybody knows that this replica goes.",
 )
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="The least level of lines to log, as JSON on standard error.",
-)
+@log_level_option
 def serve(**options: Any) -> None:
     """Run the webhook until SIGTERM: admission over TLS, health and metrics in the clear.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from controller.cli.options import FILE
 from controller.cli.output import TEXT_OR_JSON, Format, Screen
 from controller.core.errors import MalformedDocument, MalformedReference, NotVerified
 from controller.core.image import Digest
@@ -20,15 +21,13 @@ from controller.wire.trustedroot import parse_trusted_root
 
 REFUSED = 1
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command("verify-bundle")
-@click.option("--bundle", type=_FILE, required=True, help="The Sigstore bundle.")
+@click.option("--bundle", type=FILE, required=True, help="The Sigstore bundle.")
 @click.option("--certificate-identity", metavar="I", help="Who must have signed: the certificate's whole subject.")
 @click.option("--certificate-oidc-issuer", metavar="U", help="Who must have identified the signer: the whole issuer.")
-@click.option("--key", type=_FILE, help="The public key that must have signed, PEM.")
-@click.option("--trusted-root", type=_FILE, help="A Sigstore trusted_root.json; default: the public-good instance's.")
+@click.option("--key", type=FILE, help="The public key that must have signed, PEM.")
+@click.option("--trusted-root", type=FILE, help="A Sigstore trusted_root.json; default: the public-good instance's.")
 @click.option(
     "--output",
     type=click.Choice(TEXT_OR_JSON),
