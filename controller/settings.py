@@ -1,7 +1,6 @@
 """The settings of `navicert serve`. Flag, environment variable (NAVICERT_*) and chart value bear the same name."""
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +11,6 @@ from controller.core.policy import Uncovered
 from controller.core.text import printable
 
 MAX_PORT = 65535
-
-_DURATION = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[hms])")
-_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +34,6 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a duration as objects write it, such as 2160h; raises MalformedDocument."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise MalformedDocument(f"{printable(text)!r} is no duration: write hours, minutes or seconds, as 2160h")
-    return timedelta(seconds=int(found["number"]) * _SECONDS[found["unit"]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
@@ -87,9 +88,24 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except NavicertError as error:
-        click.echo(f"navicert: {error}", err=True)
-        return USAGE if isinstance(error, MalformedDocument) else IGNORANCE
+        return _told([error])
+    except ExceptionGroup as failed:
+        expected, bugs = failed.split(NavicertError)
+        if expected is None or bugs is not None:
+            raise
+        return _told(_leaves(expected))
     return status if isinstance(status, int) else 0
+
+
+def _told(errors: Sequence[NavicertError]) -> int:
+    for error in errors:
+        click.echo(f"navicert: {error}", err=True)
+    return USAGE if any(isinstance(error, MalformedDocument) for error in errors) else IGNORANCE
+
+
+def _leaves(group: ExceptionGroup[NavicertError]) -> list[NavicertError]:
+    """What several tasks that ran beside one another failed with."""
+    return [leaf for one in group.exceptions for leaf in (_leaves(one) if isinstance(one, ExceptionGroup) else [one])]
 
 
 if __name__ == "__main__":

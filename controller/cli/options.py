@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from controller.core.policy import Uncovered
-from controller.settings import Address, parse_duration
+from controller.settings import Address
+from controller.wire.duration import parse_duration
 from controller.wire.report import ReportForm
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -30,8 +30,9 @@ from controller.reconcile.names import Home
 from controller.reconcile.operator import OperatorSettings
 from controller.reconcile.operator import reconcile as run_operator
 from controller.reconcile.registering import Exposure
-from controller.settings import MAX_PORT, parse_duration
+from controller.settings import MAX_PORT
 from controller.telemetry import configure_logging
+from controller.wire.duration import parse_duration
 from controller.wire.registries import Registries
 from controller.wire.webhooks import ALWAYS_EXEMPT, MAX_EXEMPT, NEVER_EXEMPT
 

@@ -246,6 +246,16 @@ def test_registries_that_say_less_or_more_than_one_thing_stop_the_start(text: st
     assert word in ran.stderr
 
 
+def test_a_client_certificate_for_a_registry_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    policies = write_policies(tmp_path / "policies", objects.policy())
+    entry = {"host": "a.example", "clientCertificate": {"cert": "/nonexistent/tls.crt", "key": "/nonexistent/tls.key"}}
+    (tmp_path / "registries.yaml").write_text(yaml.safe_dump({"registries": [entry]}))
+    ran = serve(tmp_path, "--policies", policies, "--registries", tmp_path / "registries.yaml")
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "a.example.clientCertificate: /nonexistent/tls.crt" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from controller.core.patterns import Glob, ImageGlob
 from controller.expressions import MAX_EXPRESSION_CHARACTERS, MAX_PATTERN_CHARACTERS, compile_pattern
+from controller.wire.duration import DURATION, parse_duration
 from controller.wire.policy.nodes import RFC3339, Fields, Node, Rule, exactly_one, instant, together
 from controller.wire.policy.references import DEFAULT_TRUST_ROOT
 
@@ -15,8 +16,6 @@ PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
 _NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-_DURATION = r"^[1-9][0-9]{0,5}[hms]$"
-_UNITS = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 
 
 def _glob(text: str) -> str:
@@ -42,7 +41,7 @@ def _time(text: str) -> str:
 
 def duration(text: str | None) -> timedelta | None:
     """How long a sound Duration is."""
-    return None if text is None else int(text[:-1]) * _UNITS[text[-1]]
+    return None if text is None else parse_duration(text)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -54,7 +53,7 @@ BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$"
 GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
 ImageGlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_image_glob)]
 RegExpText = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS), AfterValidator(_reg_exp)]
-Duration = Annotated[str, Field(max_length=16, pattern=_DURATION)]
+Duration = Annotated[str, Field(max_length=16, pattern=DURATION)]
 Timestamp = Annotated[
     str,
     Field(max_length=40, pattern=RFC3339, json_schema_extra={"format": "date-time"}),
