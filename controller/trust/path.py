@@ -74,7 +74,7 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
             return None
         verifying_key_of(certificate)
         key = certificate.public_key()
-        window = _own_window(certificate)
+        window, subject = _own_window(certificate), certificate.subject
     except (MalformedAttestation, NotVerified, *X509_ERRORS):
         return None
     values = [one.value for one in extensions]
@@ -85,7 +85,7 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
         return None
     return Issuer(
         certificate=certificate,
-        subject=certificate.subject,
+        subject=subject,
         valid=window,
         path_length=authorities[0].path_length,
         key_hash=hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest(),

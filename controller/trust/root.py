@@ -210,7 +210,7 @@ def _certificates(entry: AuthorityEntry, path: str) -> Iterable[x509.Certificate
         try:
             certificate = x509.load_der_x509_certificate(der)
             certificate.public_key()
-            certificate.extensions  # noqa: B018 (parses them: raises here instead of at every judgement)
+            certificate.extensions, certificate.subject, certificate.issuer  # noqa: B018 (raise here, and not later)
         except X509_ERRORS:
             raise MalformedDocument(f"{path}.certChain.certificates[{index}]: not a certificate, or broken") from None
         yield certificate

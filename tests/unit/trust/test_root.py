@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.x509 import load_der_x509_certificate
 
 from controller.core.errors import MalformedDocument
 from controller.trust.keys import parse_public_key
@@ -151,6 +152,20 @@ class TestMaterial:
     def test_a_certificate_that_cannot_be_read_breaks_the_root(self, kind: str, raw: bytes) -> None:
         def change(document: dict[str, Any]) -> None:
             document[kind][0]["certChain"]["certificates"][0] = {"rawBytes": b64(raw)}
+
+        with pytest.raises(MalformedDocument, match=rf"{kind}\[0\]\.certChain"):
+            material(change)
+
+    @pytest.mark.parametrize("kind", ["certificateAuthorities", "timestampAuthorities"])
+    @pytest.mark.parametrize("named", ["issuer", "subject"])
+    def test_a_certificate_whose_names_cannot_be_read_breaks_the_root(self, kind: str, named: str) -> None:
+        def change(document: dict[str, Any]) -> None:
+            entry = document[kind][0]["certChain"]["certificates"][0]
+            der = bytearray(base64.b64decode(entry["rawBytes"]))
+            name: bytes = getattr(load_der_x509_certificate(bytes(der)), named).public_bytes()
+            at = (der.rindex if named == "subject" else der.index)(name)
+            der[at + len(name) - 1] = 0xFF  # no end of a UTF-8 string
+            entry["rawBytes"] = b64(bytes(der))
 
         with pytest.raises(MalformedDocument, match=rf"{kind}\[0\]\.certChain"):
             material(change)
