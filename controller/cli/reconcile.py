@@ -97,6 +97,11 @@ _REPORTS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.
     type=_FOLDER,
     help="The folder of the docker-credential-* programs that --credentials may name.",
 )
+@click.option(
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Have the scan read images by the Secrets that their pods are pulled with, besides --credentials.",
+)
 @click.option("--kubeconfig", type=_FILE, help="The cluster to work in; default: the pod's own.")
 @click.option(
     "--status-listen",
@@ -128,6 +133,7 @@ def reconcile(**options: Any) -> None:
         exception_maximum=options["exception_maximum"],
         registries=read_registries(options["registries"]) if options["registries"] else Registries(),
         credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        pod_pull_secrets=options["pod_pull_secrets"],
         scan=_scan(options, namespace),
         reports=_REPORTS[options["reports"]],
     )

@@ -92,6 +92,11 @@ class _Output(Enum):
     type=_FOLDER,
     help="The folder of the docker-credential-* programs that --credentials may name.",
 )
+@click.option(
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Read images by the Secrets that their pods are pulled with, besides --credentials; needs the right to.",
+)
 def scan(**options: Any) -> int:
     """Judge everything that runs in a cluster by the policies in it, as its admission would. Writes nothing to it.
 
@@ -104,6 +109,7 @@ def scan(**options: Any) -> int:
         exempt=frozenset({ALWAYS_EXEMPT, *options["exempt"]}),
         registries=read_registries(options["registries"]) if options["registries"] else Registries(),
         credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        pod_pull_secrets=options["pod_pull_secrets"],
     )
     connection = from_kubeconfig(options["kubeconfig"] or _kubeconfig())
     screen, now = Screen.over(sys.stdout, sys.stderr), datetime.now(UTC)
