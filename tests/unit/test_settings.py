@@ -61,6 +61,7 @@ def settings(**changes: Any) -> Settings:
         "registries": None,
         "credentials": None,
         "credential_programs": None,
+        "pod_pull_secrets": False,
         "log_level": "info",
     }
     return Settings(**(given | changes))
