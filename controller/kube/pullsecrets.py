@@ -93,11 +93,12 @@ class PullSecrets:
     async def _fetch(self, path: str, shown: str, parse: Callable[[Object | None], "_Read"]) -> "_Read":
         async with self._slots:
             try:
-                return parse(await self._get(path))
+                found = await self._get(path)
             except Forbidden as error:
                 raise RegistryDenied(f"{shown} may not be read by Navicert: see podPullSecrets of its chart") from error
             except ApiServerUnavailable as error:
                 raise ApiServerUnavailable(f"{shown}: the API server does not tell it") from error
+        return parse(found)
 
     def _keep(self, path: str, done: "asyncio.Task[_Read]") -> None:
         """For how long, and instead of what was read longest ago."""
