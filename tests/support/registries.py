@@ -200,9 +200,10 @@ class Registry:
 class Cosign:
     """The real cosign, offline: one key pair, no transparency log. Its home is the folder given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "cosign") -> None:
+        """`program` is the name of the tool: cosign, or cosign2 for the version before."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._program = binary("cosign")
+        self._program = binary(program)
         self._folder = folder
         self.public_key = folder / "cosign.pub"
         self._env = {
