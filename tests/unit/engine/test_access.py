@@ -16,15 +16,25 @@ from controller.core.evidence import Evidence, Gap
 from controller.core.image import ImageReference, Repository
 from controller.core.reasons import Reason
 from controller.core.workload import Form, PulledWith, Workload
-from controller.engine.access import MAX_SECRETS, SECRET_SECONDS, Granted, PullAccess, gathering_as
+from controller.engine.access import (
+    MAX_SECRETS,
+    SECRET_SECONDS,
+    FindAccess,
+    Granted,
+    PullAccess,
+    find_access_of,
+    gathering_as,
+)
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import Access
 from controller.engine.pinning import Resolver
 from controller.kube.client import Object
 from controller.kube.pullsecrets import PullSecrets
+from controller.registry.client import RegistryClient
 from controller.registry.credentials import Anonymous
 from controller.wire.dockerconfig import DockerConfig
+from controller.wire.registries import parse_registries
 from tests.support.foundry import Foundry
 from tests.support.shelf import Shelf
 from tests.support.shelves import REPOSITORY, Shelves, attested, request_of
@@ -84,7 +94,7 @@ class Scene:
             clock=lambda: 0.0,
             scope=self.own.scope,
         )
-        self.find_access = PullAccess(PullSecrets(self.server), self.opened)
+        self.find_access: FindAccess = PullAccess(PullSecrets(self.server), self.opened)
         self.opened_with: list[DockerConfig] = []
 
     def opened(self, config: DockerConfig) -> Access:
@@ -192,6 +202,25 @@ async def test_an_api_server_that_stalls_takes_no_more_than_its_time(
     granted = await scene.granted(pulled_with, seconds=seconds)
     assert asyncio.get_running_loop().time() - started < most
     assert [gap.reason for gap in granted.gaps] == [Reason.DeadlineExceeded]
+
+
+@pytest.mark.case("CACHE-009")
+async def test_the_credential_of_a_mirror_is_part_of_the_scope(scene: Scene) -> None:
+    """Whoever may read only the mirror learns by it, and what he learns is his."""
+    registries = parse_registries([{"host": REPOSITORY.host, "mirrors": ["cache.example"]}])
+    client = RegistryClient(registries, named_hosts=frozenset)
+    scene.server.put("pull", host="cache.example")
+    scene.find_access = find_access_of(client, PullSecrets(scene.server))
+    access = (await scene.granted()).access
+    assert access is not None
+    assert access.scope(REPOSITORY) != client.scope(REPOSITORY) == client.beside(DockerConfig()).scope(REPOSITORY)
+
+
+async def test_nothing_is_read_where_it_is_not_turned_on(scene: Scene) -> None:
+    scene.server.put("pull")
+    client = RegistryClient(parse_registries([]), named_hosts=frozenset)
+    scene.find_access = find_access_of(client, None)
+    assert (await scene.granted(), scene.server.asked) == (Granted(), [])
 
 
 MISSING = Granted(gaps=(Gap(reason=Reason.RegistryDenied, detail="Secret shop/pull is not there"),))
