@@ -45,7 +45,8 @@ class Settings:
     certificate, with one of `client_names` in it where there are any. `drain_seconds` is how long serving goes on after
     SIGTERM. Without `registries` every registry is reached over TLS, without `credentials` anonymously; programs that
     the credentials name are run from `credential_programs` only. No SLSAException counts that reaches further than
-    `exception_maximum` after its creation.
+    `exception_maximum` after its creation. With `pod_pull_secrets` an image is read by the Secrets that its workload is
+    pulled with: for reviews of the API server alone, which shows a certificate.
     """
 
     tls_cert: Path
@@ -61,6 +62,7 @@ class Settings:
     registries: Path | None
     credentials: Path | None
     credential_programs: Path | None
+    pod_pull_secrets: bool
     exception_maximum: timedelta
     drain_seconds: float
     log_level: str
@@ -70,3 +72,7 @@ class Settings:
             raise MalformedDocument("--policies and --kubeconfig exclude each other: policies come from one place")
         if self.client_names and self.client_ca is None:
             raise MalformedDocument("--client-names needs --client-ca: without it no client shows a certificate")
+        if self.pod_pull_secrets and self.client_ca is None:
+            raise MalformedDocument("--pod-pull-secrets needs --client-ca: else anybody could ask by others' Secrets")
+        if self.pod_pull_secrets and self.policies is not None:
+            raise MalformedDocument("--pod-pull-secrets needs a cluster, which --policies does without")

@@ -83,6 +83,11 @@ _REPORTS = {**REPORT_FORMS, "none": None}
 )
 @uncovered_option
 @registry_options
+@click.option(
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Have the scan read images by the Secrets that their pods are pulled with, besides --credentials.",
+)
 @click.option("--kubeconfig", type=FILE, help="The cluster to work in; default: the pod's own.")
 @status_listen_option
 @log_level_option
@@ -101,6 +106,7 @@ def reconcile(**options: Any) -> None:
         exception_maximum=options["exception_maximum"],
         registries=read_registries(options["registries"]) if options["registries"] else Registries(),
         credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        pod_pull_secrets=options["pod_pull_secrets"],
         scan=_scan(options, namespace),
         reports=_REPORTS[options["reports"]],
     )

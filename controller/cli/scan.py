@@ -68,6 +68,11 @@ class _Output(Enum):
 @uncovered_option
 @exception_maximum_option
 @registry_options
+@click.option(
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Read images by the Secrets that their pods are pulled with, besides --credentials; needs the right to.",
+)
 def scan(**options: Any) -> int:
     """Judge everything that runs in a cluster by the policies in it, as its admission would. Writes nothing to it.
 
@@ -80,6 +85,7 @@ def scan(**options: Any) -> int:
         exempt=frozenset({ALWAYS_EXEMPT, *options["exempt"]}),
         registries=read_registries(options["registries"]) if options["registries"] else Registries(),
         credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        pod_pull_secrets=options["pod_pull_secrets"],
     )
     connection = from_kubeconfig(found_kubeconfig(options["kubeconfig"]))
     screen, now = Screen.over(sys.stdout, sys.stderr), datetime.now(UTC)

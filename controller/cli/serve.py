@@ -27,6 +27,7 @@ from controller.cli.options import (
     uncovered_option,
 )
 from controller.core.policy import Uncovered
+from controller.engine.access import find_access_of
 from controller.engine.admissibility import Review, review_object
 from controller.engine.announcing import Announcer
 from controller.engine.caching import CachingGatherer
@@ -36,6 +37,7 @@ from controller.engine.hosts import named_hosts
 from controller.engine.observing import KnownHosts, ObservedRegistry
 from controller.engine.pinning import Resolver
 from controller.engine.policies import PolicyStore, Snapshot, Source
+from controller.kube.pullsecrets import PullSecrets
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
 from controller.settings import Address, Settings
@@ -85,6 +87,11 @@ _SETTLE_SECONDS = 0.2
 @uncovered_option
 @exception_maximum_option
 @registry_options
+@click.option(
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Read an image by the Secrets that its pod is pulled with, besides --credentials; needs --client-ca.",
+)
 @click.option(
     "--drain-seconds",
     type=click.FloatRange(0, 600),
@@ -153,25 +160,29 @@ async def _endpoints(
     executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)
-    registry = ObservedRegistry(await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call)
+    observed = partial(ObservedRegistry, hosts=hosts, count=metrics.count_registry_call)
+    registry = observed(await stack.enter_async_context(client))
+    secrets = PullSecrets(known.get) if settings.pod_pull_secrets else None
+    find_access = find_access_of(client, secrets, observed=observed)
     gatherer = Gatherer(
         registry=registry,
         executor=executor,
         evidence_repository=registries.evidence_repository,
         vouched=hosts.known,
     )
-    gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope))
+    gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=client.scope))
     metrics.watch_cache(gather.counts)
     labels = known.namespaces.labels
     judge = Judge(
         snapshot=current,
         gather=gather,
         namespace_labels=labels,
+        find_access=find_access,
         uncovered=settings.uncovered,
         exception_maximum=settings.exception_maximum,
         now=_now,
     )
-    pinner = Pinner(snapshot=current, namespace_labels=labels, resolve=Resolver(registry))
+    pinner = Pinner(snapshot=current, namespace_labels=labels, find_access=find_access, resolve=Resolver(registry))
     policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
     bodies = Bodies()
     return {one.path: ReviewEndpoint(one, metrics, bodies) for one in (judge, pinner, policies)}

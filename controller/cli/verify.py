@@ -162,7 +162,7 @@ async def _gathering(
         registry = await stack.enter_async_context(client)
         elsewhere = means.registries.evidence_repository
         gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=elsewhere)
-        shared = CachingGatherer(gatherer, clock=time.monotonic, scope=means.credentials.scope)
+        shared = CachingGatherer(gatherer, clock=time.monotonic, scope=registry.scope)
         remote = await stack.enter_async_context(shared)
 
     def gather_of(subject: Subject) -> Gather:

@@ -40,7 +40,7 @@ class Key:
 
 
 def key_of(question: Question, *, evidence_repository: Repository | None, scope: str) -> Key:
-    """The key of a question; `scope` says by whose credentials the registry is asked."""
+    """The key of a question; `scope` says by whose credentials each of its repositories is read."""
     return Key(
         repository=question.repository,
         evidence_repository=evidence_repository,

@@ -1,7 +1,6 @@
 """Gathering for all reviews of a process: what is known is used again, what is under way is shared."""
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,13 +9,10 @@ from controller.core.evidence import Evidence
 from controller.core.image import Repository
 from controller.engine.cache import DEFAULT_BYTES, INCOMPLETE_SECONDS, Clock, Counts, EvidenceCache, Key, key_of
 from controller.engine.evidence import Gatherer, gather
-from controller.engine.gathering import GatherRequest
+from controller.engine.gathering import GatherRequest, Scope
 from controller.engine.look import Found
 from controller.engine.question import Image, Question
 from controller.engine.sharing import Flight, bounded
-
-Scope = Callable[[Repository], str]
-"""By whose credentials a repository is read: what was read by some is shown to nobody else."""
 
 _Tag = tuple[str, Repository, str]
 
@@ -69,7 +65,7 @@ class CachingGatherer:
     async def resolve(self, request: GatherRequest) -> Image | None:
         """What the request's tag points to now. Raises as `question.resolve` does."""
         repository = request.reference.repository
-        tag = (self._scope(repository), repository, str(request.reference.tag))
+        tag = (self._scope_of(request)(repository), repository, str(request.reference.tag))
         task = self._tags.get(tag)
         if task is None:
             task = self._tags[tag] = asyncio.create_task(bounded(self._gatherer.resolve(request)))
@@ -80,7 +76,9 @@ class CachingGatherer:
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
         elsewhere = self._gatherer.means.evidence_repository(question.repository)
-        key = key_of(question, evidence_repository=elsewhere, scope=self._scope(question.repository))
+        scope = self._scope_of(request)
+        scopes = [scope(place) for place in (question.repository, elsewhere) if place]
+        key = key_of(question, evidence_repository=elsewhere, scope=" ".join(scopes))
         known = self._cache.get(key, max_age=request.max_age)
         if known is not None:
             self.counts.hits += 1
@@ -88,12 +86,16 @@ class CachingGatherer:
         flight = self._flights.get(key)
         if flight is None:
             self.counts.misses += 1
-            flight = self._flights[key] = Flight(self._gatherer.means, question, until=request.latest)
+            means = self._gatherer.means.reading(request.access)
+            flight = self._flights[key] = Flight(means, question, until=request.latest)
             flight.task.add_done_callback(lambda task: self._landed(key, task))
         else:
             self.counts.shared += 1
             flight.extend(request.latest)
         return await flight.found_by(request.deadline)
+
+    def _scope_of(self, request: GatherRequest) -> Scope:
+        return request.access.scope if request.access else self._scope
 
     def _landed(self, key: Key, task: asyncio.Task[Found]) -> None:
         del self._flights[key]

@@ -10,6 +10,7 @@ from controller.core.policy import Uncovered
 from controller.core.question import EXCEPTION_MAXIMUM
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
+from controller.engine.access import FindAccess, as_navicert, gathering_as
 from controller.engine.decision import Circumstances, decide
 from controller.engine.gathering import Gather
 from controller.engine.policies import Snapshot
@@ -33,6 +34,7 @@ class Judge:
     snapshot: Callable[[], Snapshot | None]
     gather: Gather
     namespace_labels: Labels
+    find_access: FindAccess = as_navicert
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
     now: Callable[[], datetime]
@@ -61,7 +63,8 @@ class Judge:
         circumstances = Circumstances(
             now=now, deadline=deadline, uncovered=self.uncovered, exception_maximum=self.exception_maximum
         )
-        return await decide(workload, snapshot=snapshot, gather=self.gather, circumstances=circumstances)
+        gather = gathering_as(workload, self.gather, self.find_access)
+        return await decide(workload, snapshot=snapshot, gather=gather, circumstances=circumstances)
 
 
 def halfway(deadline: float) -> float:

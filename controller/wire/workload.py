@@ -12,7 +12,7 @@ from controller.core.errors import MalformedReview
 from controller.core.text import printable
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
 from controller.wire.admission import AdmissionRequest
-from controller.wire.podspec import Metadata, Place, Pod, Shape, decode, made_by_a_node, places
+from controller.wire.podspec import Metadata, Place, Pod, Shape, decode, made_by_a_node, places, pulled_with
 
 
 class _TemplateSpec(Shape, frozen=True, kw_only=True):
@@ -82,6 +82,7 @@ def parse_workload(request: AdmissionRequest) -> Workload:
         images=_images(judged),
         namespace_labels=None,
         mirror=isinstance(current, Pod) and made_by_a_node(current.metadata, request.user_info),
+        pulled_with=pulled_with(pod.spec, form),
     )
 
 

@@ -31,6 +31,8 @@ VALUES: dict[str, Any] = {
         "webhook": {"port": 9443, "statusPort": 9080, "nodeSelector": {"kubernetes.io/os": "linux"}},
         "certificates": {"source": "given"},
         "clientCA": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "clientNames": ["kube-apiserver"],
+        "podPullSecrets": True,
     },
     "private registries, closed network": {
         "registries": [{"host": "registry.example:5000", "plainHTTP": True, "rateLimit": 10}],

@@ -57,6 +57,19 @@ class PrivateRegistry(Registry):
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Response:
         return super().request(method, path, body, **{"authorization": self._authorization(path)} | headers)
 
+    def cosign_options(self, folder: Path) -> list[str | Path]:
+        """What cosign has to be told to write here."""
+        authority = folder / "registry-authority.pem"
+        authority.write_bytes(self.authority)
+        return [
+            "--registry-cacert",
+            authority,
+            "--registry-username",
+            NAME,
+            "--registry-password",
+            PASSWORD,
+        ]
+
     def _authorization(self, path: str) -> str:
         found = REPOSITORY.search(path)
         if self.tokens is None or found is None:

@@ -68,6 +68,7 @@ TOOLS = {
         Tool("distribution", "distribution", "github.com/distribution/distribution/v3/cmd/registry"),
         Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Tool("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign"),
+        Tool("cosign2", "cosign2", "github.com/sigstore/cosign/v2/cmd/cosign"),
         # The private Sigstore: newer releases of rekor-tiles and the timestamp authority want a newer Go.
         Tool("fulcio", "fulcio", "github.com/sigstore/fulcio"),
         Tool("rekor-tiles", "rekor-tiles", "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix"),

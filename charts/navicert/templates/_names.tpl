@@ -110,6 +110,18 @@ affinity:
 {{- if .Values.credentials }}
 - --credentials=/credentials
 {{- end }}
+{{- if .Values.podPullSecrets }}
+- --pod-pull-secrets
+{{- end }}
+{{- end -}}
+
+{{/* What both programs may read where workloads are pulled by Secrets of their own. One by one: nobody lists them. */}}
+{{- define "navicert.pullRules" -}}
+{{- if .Values.podPullSecrets }}
+- apiGroups: [""]
+  resources: [secrets, serviceaccounts]
+  verbs: [get]
+{{- end }}
 {{- end -}}
 
 {{- define "navicert.registryMounts" -}}

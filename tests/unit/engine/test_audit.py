@@ -14,6 +14,7 @@ from controller.core.policy import Mode, PolicyName, Uncovered
 from controller.core.reasons import Reason
 from controller.core.verdict import Finding, ImageVerdict
 from controller.core.workload import Slot, WorkloadImage
+from controller.engine.access import Gathering
 from controller.engine.audit import AuditSettings, audit, merge
 from controller.engine.gathering import GatherRequest
 from controller.engine.owners import Owners
@@ -65,7 +66,7 @@ async def audited(
     return await audit(
         running_one,
         snapshot=snapshot,
-        gather=gather,
+        gathering=Gathering(gather=gather),
         namespace_labels={},
         settings=AuditSettings(uncovered=uncovered),
         now=NOW,
