@@ -36,7 +36,9 @@ VALUES: dict[str, Any] = {
     },
     "private registries, closed network": {
         "registries": [{"host": "registry.example:5000", "plainHTTP": True, "rateLimit": 10}],
-        "credentials": ["pull-secret", "another"],
+        "credentials": ["pull-secret", "another.one"],
+        "credentialPrograms": {"emptyDir": {}},
+        "registryCertificates": ["registry"],
         "image": {"digest": f"sha256:{'a' * 64}", "pullSecrets": ["pull-secret"]},
         "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}]},
         "exemptNamespaces": ["calico-system"],
