@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pytest
 import yaml
@@ -30,40 +30,12 @@ from tests.e2e.cluster import (
     policy,
     trust_root,
 )
-from tests.support.chart import Right, rights
 from tests.support.node import Node
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-# Rights that this story has no use for.
-ELSEWHERE: dict[str, set[Right]] = {
-    # A namespace that its watch has not told of: tests/unit/engine/test_namespaces.py.
-    "navicert-webhook": {("get", "", "namespaces")},
-    # An apply that creates needs it, and is logged as the patch that it is: tests/apiserver/test_kinds.py.
-    "navicert-kinds": {("create", "apiextensions.k8s.io", "customresourcedefinitions")},
-    "navicert-operator": {
-        # A TrustRoot that is refreshed: tests/apiserver/test_roots.py.
-        *((verb, "", "configmaps") for verb in ("create", "get", "patch")),
-        # Something changed the configurations: tests/apiserver/test_registration.py.
-        ("create", "", "events"),
-        # Reports and outcomes that change, and somebody else's write in between: tests/apiserver/test_scan_operator.py.
-        *((verb, "wgpolicyk8s.io", "policyreports") for verb in ("get", "update", "delete")),
-        *((verb, "wgpolicyk8s.io", "clusterpolicyreports") for verb in ("get", "update", "delete")),
-        ("create", "events.k8s.io", "events"),
-        ("get", "", "namespaces"),
-        # Certificates that are renewed: tests/apiserver/test_registration.py.
-        ("patch", "", "secrets"),
-        # Statuses of kinds that have no object here: tests/apiserver/test_statuses.py.
-        *(("patch", "navicert.dev", f"{kind}/status") for kind in ("slsapolicies", "slsaexceptions")),
-        # Owners of other kinds: tests/apiserver/test_scan_operator.py.
-        ("get", "", "replicationcontrollers"),
-        *(("get", "apps", kind) for kind in ("statefulsets", "daemonsets")),
-        *(("get", "batch", kind) for kind in ("jobs", "cronjobs")),
-    },
-}
 
 
 @contextmanager
@@ -215,21 +187,12 @@ def test_second_release_is_refused(cluster: Cluster) -> None:
     assert "cannot be imported into the current release" in "".join(refused.value.__notes__)
 
 
-def test_every_right_of_the_chart_is_used_and_none_is_lacking(cluster: Cluster, node: Node) -> None:
-    """By the API server's audit log of everything above. What is not used here names the test that needs it."""
+def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> None:
+    """By the API server's audit log of everything above. That no right is too much: tests/chart/test_rights.py."""
     asked = [one for one in node.asked() if "objectRef" in one]
-    lacking = {right_of(one) for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN}
-    assert lacking == set()
-    for account in ("navicert-webhook", "navicert-operator", "navicert-kinds"):
-        user = f"system:serviceaccount:{HOME}:{account}"
-        used = {right_of(one) for one in asked if one["user"]["username"] == user}
-        assert rights(account) - used <= ELSEWHERE[account]
-
-
-def right_of(asked: dict[str, Any]) -> Right:
-    about = asked["objectRef"]
-    resource = about["resource"] + (f"/{about['subresource']}" if "subresource" in about else "")
-    return asked["verb"], about.get("apiGroup", ""), resource
+    accounts = {one["user"]["username"].rpartition(":")[2] for one in asked}
+    assert accounts == {"navicert-webhook", "navicert-operator", "navicert-kinds"}
+    assert [one["requestURI"] for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN] == []
 
 
 @pytest.mark.case("OPS-018")
