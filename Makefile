@@ -44,7 +44,7 @@ fuzz: .venv/.stamp ## Fuzz every parser of foreign bytes, each for SECONDS (600)
 	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),600) $(TARGET)
 
 .PHONY: tools
-tools: .venv/.stamp ## Build etcd, kube-apiserver, registries, cosign and helm, and fetch Debian's programs, into the user's cache, once
+tools: .venv/.stamp ## Build etcd, kube-apiserver, kubectl, registries, cosign and helm, and fetch Debian's programs, into the user's cache, once
 	$(TOOLS)
 	$(BIN)/python -m tests.tools.packages
 
