@@ -1,7 +1,6 @@
 """`navicert verify`: the decision of the webhook, for images, from a laptop or a pipeline."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import click
 
+from controller.cli.clusters import own_kubeconfig
 from controller.cli.credentials import user_credentials
 from controller.cli.files import read_registries
 from controller.cli.inforce import InForce, Origin, read_in_force
@@ -46,7 +46,6 @@ VERIFYING_THREADS = 2
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PATH = click.Path(exists=True, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_KUBECONFIG = Path(".kube", "config")  # in the user's home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,15 +218,10 @@ def _origin(options: dict[str, Any]) -> Origin:
         raise click.UsageError("--offline needs --policies: no cluster may be asked for them")
     return Origin(
         policies=(policies,) if policies else (),
-        kubeconfig=options["kubeconfig"] or _own_kubeconfig(),
+        kubeconfig=options["kubeconfig"] or own_kubeconfig(),
         own_namespace=options["own_namespace"],
         trusted_root=options["trusted_root"],
     )
-
-
-def _own_kubeconfig() -> str | None:
-    file = Path(os.path.expanduser("~"), _KUBECONFIG)  # noqa: PTH111 (where no home is known it is none, not an error)
-    return str(file) if file.is_file() else None
 
 
 def _means(options: dict[str, Any]) -> Means:

@@ -12,6 +12,7 @@ from functools import cached_property
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from controller.reconcile.certificates import AUTHORITY_LIFETIME, RENEWED_AFTER
 from controller.trust.issuing import KeyPair, issue_authority, issue_server
@@ -33,6 +34,7 @@ SECONDS = 60.0
 DIGEST = f"sha256:{'a' * 64}"
 IMAGE, STRANGER = (f"127.0.0.1:1/{name}/web@{DIGEST}" for name in ("acme", "strangers"))  # nobody answers there
 SHOP, GHOST = "shop", "ghost"
+TOPS = ("ReplicationController", "StatefulSet", "DaemonSet", "CronJob", "Deployment")
 BETWEEN = {"CronJob": "Job", "Deployment": "ReplicaSet"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 PLACES = {
@@ -76,7 +78,8 @@ class Life:
             one for one in self.documents if one["kind"] == "Deployment" and "operator" in str(one["metadata"])
         )
         (program,) = operator["spec"]["template"]["spec"]["containers"]
-        return next(one for one in program["args"] if one.startswith(f"--{option}="))
+        arguments: list[str] = program["args"]
+        return next(one for one in arguments if one.startswith(f"--{option}="))
 
     @cached_property
     def form(self) -> tuple[str, str] | None:
@@ -116,7 +119,7 @@ class Life:
 
 def install_kinds(life: Life) -> None:
     kubeconfig = life.plane.service_account_kubeconfig(HOME, "navicert-kinds")
-    command = [sys.executable, "-m", "controller.cli.main", "install-kinds", "--kubeconfig", kubeconfig]
+    command = [sys.executable, "-m", "controller.cli.main", "install-kinds", f"--kubeconfig={kubeconfig}"]
     subprocess.run([*command, life.setting("reports")], cwd=ROOT, check=True, capture_output=True, timeout=SECONDS)
 
 
@@ -182,18 +185,18 @@ def _populate(life: Life) -> list[Document]:
     for name in (SHOP, GHOST):
         life.plane.create_namespace(name)
     pods = [running(pod("stray", STRANGER, namespace=GHOST), STRANGER)]
-    for kind in ("ReplicationController", "StatefulSet", "DaemonSet", "CronJob", "Deployment"):
-        owner = top = create(client, workload(kind, kind.lower(), IMAGE))
-        if kind in BETWEEN:
-            owner = create(client, workload(BETWEEN[kind], f"{kind.lower()}-1", IMAGE, owner=top))
-        pods.append(running(pod(f"{kind.lower()}-0", IMAGE, owner=owner), IMAGE))
+    owners = {kind: create(client, workload(kind, kind.lower(), IMAGE)) for kind in TOPS}
+    for kind, owner in owners.items():
+        between = BETWEEN.get(kind)
+        made = create(client, workload(between, f"{kind.lower()}-1", IMAGE, owner=owner)) if between else owner
+        pods.append(running(pod(f"{kind.lower()}-0", IMAGE, owner=made), IMAGE))
     for one in pods:
         create(client, one)
     _, ghost = client.delete(f"/api/v1/namespaces/{GHOST}")
     client.request("PUT", f"/api/v1/namespaces/{GHOST}/finalize", {**ghost, "spec": {}})
     assert client.get(f"/api/v1/namespaces/{GHOST}")[0] == HTTPStatus.NOT_FOUND
     if life.form:
-        _report_of_nobody(life, f"/namespaces/{SHOP}", f"navicert-{top['metadata']['uid']}")
+        _report_of_nobody(life, f"/namespaces/{SHOP}", f"navicert-{owners['Deployment']['metadata']['uid']}")
         _report_of_nobody(life, "", "navicert-coverage")
     life.repository.publish((files("controller.trust") / "data" / PUBLIC_GOOD).read_bytes())
     soon = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -210,7 +213,7 @@ def _populate(life: Life) -> list[Document]:
     return pods
 
 
-def _policy(**spec: object) -> Document:
+def _policy(**spec: Any) -> Document:
     everywhere = {"selector": {"matchExpressions": [{"key": "unlabelled", "operator": "DoesNotExist"}]}}
     return objects.policy(match={"namespaces": everywhere, "images": ["127.0.0.1:1/acme/*"]}, **spec)
 
@@ -256,7 +259,8 @@ def _refresh_root(life: Life) -> None:
     path = f"{API}/trustroots/refreshed"
 
     def stale() -> str | None:
-        return life.client.get(path)[1].get("status", {}).get("staleAt")
+        status: dict[str, str] = life.client.get(path)[1].get("status", {})
+        return status.get("staleAt")
 
     life.until(stale)
     first = stale()

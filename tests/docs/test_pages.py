@@ -39,7 +39,7 @@ def joined(text: str) -> list[str]:
 def called(program: str) -> list[tuple[Block, list[str]]]:
     """Every call of this program that a page shows, without the program's own name."""
     calls = ((block, line) for block in BLOCKS if block.language == "" for line in joined(block.text))
-    pattern = re.compile(rf"(?:\.venv/bin/)?{program} (?P<rest>.*)")
+    pattern = re.compile(rf"(?:\.venv/bin/|kubectl )?{program} (?P<rest>.*)")
     found = ((block, pattern.match(line)) for block, line in calls)
     return [(block, shlex.split(match["rest"], comments=True)) for block, match in found if match]
 
