@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -19,7 +20,7 @@ from tests.e2e.cluster import (
     API,
     CHART,
     HOME,
-    REGISTRY,
+    NAMESPACE,
     Cluster,
     Refused,
     binding,
@@ -33,8 +34,10 @@ from tests.e2e.cluster import (
 from tests.support.node import Node
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
+from tests.support.tools import Kubectl
 
-DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+PAUSE_SECONDS = 0.05  # between admissions: pods that start want the processor, too
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -64,7 +67,7 @@ def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
 def test_in_audit_an_unsigned_image_runs(
     cluster: Cluster, signed: Pushed, unsigned: Pushed, trusted: list[bytes]
 ) -> None:
-    for document in (trust_root(trusted[0]), builder(), policy("Audit")):
+    for document in (trust_root(trusted[0]), builder(), policy("Audit", cluster.registry)):
         cluster.apply(path_of(document), document)
     cluster.apply(f"{DEPLOYMENTS}/unsigned", deployment("unsigned", unsigned.reference))
     with timed("unsigned pod running under Audit"):
@@ -72,7 +75,8 @@ def test_in_audit_an_unsigned_image_runs(
 
 
 def test_under_enforce_the_signed_image_is_pulled_and_runs(cluster: Cluster, signed: Pushed) -> None:
-    cluster.apply(path_of(policy("Enforce")), policy("Enforce"))
+    enforced = policy("Enforce", cluster.registry)
+    cluster.apply(path_of(enforced), enforced)
     with timed("signed pod running"):
         cluster.run_pod("signed", signed.reference)
         cluster.wait_running("signed")
@@ -96,7 +100,7 @@ def test_unsigned_image_is_refused_with_its_reason(cluster: Cluster, unsigned: P
 def test_refusal_of_a_deployments_pod_is_seen_in_events(cluster: Cluster) -> None:
     """It runs since Audit, so its pod is what is refused when it is to be made anew."""
     for one in cluster.running("app=unsigned"):
-        cluster.client.delete(f"/api/v1/namespaces/default/pods/{one}")
+        cluster.client.delete(f"/api/v1/namespaces/{NAMESPACE}/pods/{one}")
     wait_until(lambda: any("NoProvenance" in told for told in cluster.events("FailedCreate")), timeout=60)
 
 
@@ -107,7 +111,7 @@ def test_new_deployment_is_refused_at_once(cluster: Cluster, unsigned: Pushed) -
 
 def test_scan_reports_what_runs(cluster: Cluster) -> None:
     def outcomes() -> set[tuple[str, str]]:
-        found = cluster.items("/apis/wgpolicyk8s.io/v1alpha2/namespaces/default/policyreports")
+        found = cluster.items(f"/apis/wgpolicyk8s.io/v1alpha2/namespaces/{NAMESPACE}/policyreports")
         return {(report["scope"]["name"], one["result"]) for report in found for one in report["results"]}
 
     with timed("reports of what runs"):
@@ -115,8 +119,21 @@ def test_scan_reports_what_runs(cluster: Cluster) -> None:
     assert ("signed", "fail") not in outcomes()
 
 
+def test_status_says_that_all_is_well(cluster: Cluster, kubectl: Kubectl) -> None:
+    """Through the API server to each replica's metrics, as whoever looks reaches no pod."""
+    ended = kubectl.run("navicert", "status", "--output", "json")
+    told = json.loads(ended.stdout)
+    assert (ended.returncode, told["state"], told["unknown"]) == (0, "sound", [])
+    ages = [one["knowledgeSeconds"] for one in told["replicas"] if one["component"] == "webhook"]
+    assert len(ages) == 2
+    assert max(ages) < 120
+    assert sorted(one["leading"] for one in told["replicas"] if one["component"] == "operator") == [False, True]
+    (production,) = (one for one in told["objects"] if one["object"] == "ClusterSLSAPolicy/production")
+    assert production["findings"]["pass"] >= 1
+
+
 class Admissions:
-    """Admissions without a pause, from a thread of their own; those that failed, and how many there were."""
+    """Admissions one after the other, from a thread of their own; those that failed, and how many there were."""
 
     def __init__(self, cluster: Cluster, admitted: str, refused: str) -> None:
         self._cluster, self._admitted, self._refused = cluster, admitted, refused
@@ -125,7 +142,7 @@ class Admissions:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(PAUSE_SECONDS):
             self.count += 2
             told = self._cluster.refusal(self._admitted)
             if told is not None:
@@ -187,6 +204,7 @@ def test_second_release_is_refused(cluster: Cluster) -> None:
     assert "cannot be imported into the current release" in "".join(refused.value.__notes__)
 
 
+@pytest.mark.own_node("its audit log is read")
 def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> None:
     """By the API server's audit log of everything above. That no right is too much: tests/chart/test_rights.py."""
     asked = [one for one in node.asked() if "objectRef" in one]
@@ -197,7 +215,7 @@ def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> 
 
 @pytest.mark.case("OPS-018")
 def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cluster: Cluster) -> None:
-    editor = "system:serviceaccount:default:editor"
+    editor = f"system:serviceaccount:{NAMESPACE}:editor"
     cluster.apply(*binding("edit", editor))
     wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=30)
     for verb in ("create", "update", "patch", "delete"):
@@ -208,7 +226,7 @@ def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cl
 @pytest.mark.case("OPS-002")
 def test_uninstall_removes_the_gate_first_and_leaves_the_kinds_alone(cluster: Cluster, unsigned: Pushed) -> None:
     with timed("helm uninstall --wait"):
-        cluster.helm("uninstall", "navicert", "--wait", "--timeout", "120s")
+        cluster.uninstall()
     assert cluster.webhooks() == []
     cluster.run_pod("free", unsigned.reference)
     cluster.wait_running("free")
@@ -221,6 +239,7 @@ def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
     cluster.wait_judging(unsigned.reference)
 
 
+@pytest.mark.own_node("all of it is killed")
 @pytest.mark.case("OPS-001")
 def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
     """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
@@ -234,4 +253,4 @@ def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Clu
     with timed("webhook ready again"):
         wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
     wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=60)
-    assert "RegistryUnavailable" in (cluster.refusal(f"{REGISTRY}/acme/shop@sha256:{'0' * 64}") or "")
+    assert "RegistryUnavailable" in (cluster.refusal(f"{cluster.registry}/acme/shop@sha256:{'0' * 64}") or "")
