@@ -20,7 +20,7 @@ CHART = ROOT / "charts" / "navicert"
 HOME, NAMESPACE = "navicert-system", "navicert-e2e"
 API = "/apis/navicert.dev/v1alpha1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 180.0  # a machine that does much else besides is slow, and not wrong
 NAMESPACED = (
     ("coordination.k8s.io/v1", "leases"),
     ("batch/v1", "jobs"),
@@ -69,6 +69,10 @@ class Cluster:
     def helm(self, *arguments: str | Path) -> str:
         return self._helm.run(*arguments, "--namespace", HOME)
 
+    def wait_for(self, *arguments: str | Path) -> str:
+        """Runs helm, which ends when what it did has become true."""
+        return self.helm(*arguments, "--wait", "--timeout", f"{WAIT_SECONDS:.0f}s")
+
     def values(self, **changed: Any) -> Path:
         """A values file: this image, the registry of the tests, little to wait for, and what is changed."""
         repository, _, tag = self._image.rpartition(":")
@@ -83,11 +87,11 @@ class Cluster:
 
     def install(self, chart: Path = CHART, **changed: Any) -> str:
         """`helm upgrade --install --wait`."""
-        wait = ("--wait", "--timeout", "120s", "--values", self.values(**changed))
-        return self.helm("upgrade", "--install", "navicert", chart, "--create-namespace", *wait)
+        named = ("--install", "navicert", chart, "--create-namespace", "--values", self.values(**changed))
+        return self.wait_for("upgrade", *named)
 
     def uninstall(self) -> None:
-        self.helm("uninstall", "navicert", "--wait", "--timeout", "120s")
+        self.wait_for("uninstall", "navicert")
 
     def apply(self, path: str, document: Mapping[str, Any]) -> Document:
         """Server-side. Raises Refused."""

@@ -15,7 +15,7 @@ from tests.support.registries import Cosign, Pushed, Registry
 from tests.support.tools import Helm, Kubectl
 
 OWN_NODE = "own_node(why): can't be done to a cluster that E2E_KUBECONFIG names"
-SECONDS = 300
+SECONDS = 900  # of one test, which has several things to wait for
 
 
 def pytest_configure(config: pytest.Config) -> None:

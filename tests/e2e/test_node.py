@@ -21,6 +21,7 @@ from tests.e2e.cluster import (
     CHART,
     HOME,
     NAMESPACE,
+    WAIT_SECONDS,
     Cluster,
     Refused,
     binding,
@@ -52,7 +53,7 @@ def test_chart_is_installed_and_both_programs_are_ready(cluster: Cluster) -> Non
     with timed("helm install --wait"):
         cluster.install()
     with timed("webhooks registered after that"):
-        wait_until(lambda: len(cluster.webhooks()) == 5, timeout=60)
+        wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
 
 
 def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
@@ -71,7 +72,7 @@ def test_in_audit_an_unsigned_image_runs(
         cluster.apply(path_of(document), document)
     cluster.apply(f"{DEPLOYMENTS}/unsigned", deployment("unsigned", unsigned.reference))
     with timed("unsigned pod running under Audit"):
-        wait_until(lambda: bool(cluster.running("app=unsigned")), timeout=60)
+        wait_until(lambda: bool(cluster.running("app=unsigned")), timeout=WAIT_SECONDS)
 
 
 def test_under_enforce_the_signed_image_is_pulled_and_runs(cluster: Cluster, signed: Pushed) -> None:
@@ -101,7 +102,7 @@ def test_refusal_of_a_deployments_pod_is_seen_in_events(cluster: Cluster) -> Non
     """It runs since Audit, so its pod is what is refused when it is to be made anew."""
     for one in cluster.running("app=unsigned"):
         cluster.client.delete(f"/api/v1/namespaces/{NAMESPACE}/pods/{one}")
-    wait_until(lambda: any("NoProvenance" in told for told in cluster.events("FailedCreate")), timeout=60)
+    wait_until(lambda: any("NoProvenance" in told for told in cluster.events("FailedCreate")), timeout=WAIT_SECONDS)
 
 
 def test_new_deployment_is_refused_at_once(cluster: Cluster, unsigned: Pushed) -> None:
@@ -115,7 +116,7 @@ def test_scan_reports_what_runs(cluster: Cluster) -> None:
         return {(report["scope"]["name"], one["result"]) for report in found for one in report["results"]}
 
     with timed("reports of what runs"):
-        wait_until(lambda: ("signed", "pass") in outcomes(), timeout=120)
+        wait_until(lambda: ("signed", "pass") in outcomes(), timeout=WAIT_SECONDS)
     assert ("signed", "fail") not in outcomes()
 
 
@@ -171,7 +172,7 @@ def test_upgrade_and_rollback_under_admissions_fail_none(
         with timed("rolling upgrade"):
             cluster.install(newer, logLevel="warning")
         with timed("rolling back"):
-            cluster.helm("rollback", "navicert", "--wait", "--timeout", "120s")
+            cluster.wait_for("rollback", "navicert")
     print(f"{admissions.count} admissions meanwhile, {len(admissions.failed)} failed")
     assert admissions.count > 50
     assert admissions.failed == []
@@ -191,9 +192,9 @@ def test_changed_value_is_in_force_after_the_upgrade(cluster: Cluster, unsigned:
     stranger = f"{unsigned.host}/strangers/app@{unsigned.digest}"
     assert cluster.refusal(stranger) is None
     cluster.install(uncovered="Deny")
-    wait_until(lambda: "Uncovered" in (cluster.refusal(stranger) or ""), timeout=30)
+    wait_until(lambda: "Uncovered" in (cluster.refusal(stranger) or ""), timeout=WAIT_SECONDS)
     cluster.install()
-    wait_until(lambda: cluster.refusal(stranger) is None, timeout=30)
+    wait_until(lambda: cluster.refusal(stranger) is None, timeout=WAIT_SECONDS)
 
 
 @pytest.mark.case("OPS-011")
@@ -217,7 +218,7 @@ def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> 
 def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cluster: Cluster) -> None:
     editor = f"system:serviceaccount:{NAMESPACE}:editor"
     cluster.apply(*binding("edit", editor))
-    wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=30)
+    wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=WAIT_SECONDS)
     for verb in ("create", "update", "patch", "delete"):
         for resource in ("slsaexceptions", "trustroots", "trustedbuilders", "clusterslsapolicies"):
             assert not cluster.may(editor, verb, resource)
@@ -230,7 +231,7 @@ def test_uninstall_removes_the_gate_first_and_leaves_the_kinds_alone(cluster: Cl
     assert cluster.webhooks() == []
     cluster.run_pod("free", unsigned.reference)
     cluster.wait_running("free")
-    wait_until(lambda: cluster.left_behind() == [], timeout=60)
+    wait_until(lambda: cluster.left_behind() == [], timeout=WAIT_SECONDS)
     assert {one["metadata"]["name"] for one in cluster.items(f"{API}/clusterslsapolicies")} == {"production"}
 
 
@@ -243,7 +244,7 @@ def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
 @pytest.mark.case("OPS-001")
 def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
     """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
-    wait_until(lambda: len(cluster.webhooks()) == 5, timeout=60)
+    wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
     before = set(cluster.running("app.kubernetes.io/component=webhook", HOME))
     with timed("restart of everything"):
         node.restart()
@@ -252,5 +253,5 @@ def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Clu
     assert len(cluster.webhooks()) == 5
     with timed("webhook ready again"):
         wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
-    wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=60)
+    wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=WAIT_SECONDS)
     assert "RegistryUnavailable" in (cluster.refusal(f"{cluster.registry}/acme/shop@sha256:{'0' * 64}") or "")

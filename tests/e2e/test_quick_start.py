@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.cluster import HOME, Cluster, measure
+from tests.e2e.cluster import HOME, WAIT_SECONDS, Cluster, measure
 from tests.e2e.ground import DEFINITIONS
 from tests.support.chart import CHART
 from tests.support.node import Node
@@ -36,7 +36,13 @@ class Reader:
     def paste(self, text: str) -> subprocess.CompletedProcess[str]:
         command = ["bash", "-euo", "pipefail", "-c", text]
         return subprocess.run(
-            command, cwd=self._folder, env=self._env, capture_output=True, text=True, check=False, timeout=200
+            command,
+            cwd=self._folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * WAIT_SECONDS,
         )
 
     def follow(self, block: Block) -> None:
@@ -64,7 +70,7 @@ def test_every_block_works_as_it_is_pasted(cluster: Cluster, node: Node, kubectl
     reader = Reader(tmp_path, kubectl)
     cluster.uninstall()
     assert reader.paste(REMOVE).returncode == 0
-    wait_until(lambda: not cluster.items(f"/api/v1/namespaces/{HOME}/pods"), timeout=60)
+    wait_until(lambda: not cluster.items(f"/api/v1/namespaces/{HOME}/pods"), timeout=WAIT_SECONDS)
     shown = [block for block in blocks() if block.page.name == "quick-start.md"]
     assert len(shown) > 8
     for block in shown:
