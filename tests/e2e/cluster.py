@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -50,6 +51,7 @@ class Cluster:
     def __init__(self, ground: Ground, helm: Helm, folder: Path) -> None:
         self.client, self.registry = ground.client, ground.registry.host
         self._image = ground.image
+        self.began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._helm = helm
         self._values = folder / "values.yaml"
 
