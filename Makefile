@@ -26,8 +26,8 @@ check: .venv/.stamp ## Format, lint, types, import contracts and the tests witho
 	$(BIN)/pytest -q -n 2 -m 'not slow' --hypothesis-profile quick $(PURE)
 
 .PHONY: e2e
-e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with containerd (tests/README.md); minutes
-	$(TOOLS) --e2e
+e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with containerd, or E2E_KUBECONFIG=; minutes
+	$(TOOLS) $(if $(E2E_KUBECONFIG),,--e2e)
 	$(BIN)/pytest --e2e --no-skips -s tests/e2e
 
 .PHONY: image
@@ -44,7 +44,7 @@ fuzz: .venv/.stamp ## Fuzz every parser of foreign bytes, each for SECONDS (600)
 	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),600) $(TARGET)
 
 .PHONY: tools
-tools: .venv/.stamp ## Build etcd, kube-apiserver, registries, cosign and helm, and fetch Debian's programs, into the user's cache, once
+tools: .venv/.stamp ## Build etcd, kube-apiserver, kubectl, registries, cosign and helm, and fetch Debian's programs, into the user's cache, once
 	$(TOOLS)
 	$(BIN)/python -m tests.tools.packages
 

@@ -25,6 +25,7 @@ _COMMANDS = {
         "verify": ("controller.cli.verify", "Whether images would be admitted, and why."),
         "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
         "scan": ("controller.cli.scan", "The audit of what runs in a cluster, as a table, JSON or reports."),
+        "status": ("controller.cli.status", "What is in force in a cluster, what is broken, and who answers."),
         "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
         "test": ("controller.cli.test", "Whether policies decide as their tests say, offline."),
         "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
@@ -76,12 +77,13 @@ def navicert() -> None:
 
 def main() -> None:
     """The entry point: a mistake of the user's or of the surroundings is one line on standard error, never a trace."""
-    sys.exit(_run())
+    sys.exit(run("navicert"))
 
 
-def _run() -> int:
+def run(program: str) -> int:
+    """Run the command line as this program, which is what help and mistakes call it; gives the exit code."""
     try:
-        status = navicert.main(prog_name="navicert", standalone_mode=False)
+        status = navicert.main(prog_name=program, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -40,11 +40,12 @@ class Operator:
         *arguments: str,
         server: str | None = None,
         env: dict[str, str] | None = None,
+        account: str = "operator",
     ) -> None:
-        """`server` stands in for the control plane's own address."""
+        """`server` stands in for the control plane's own address, `account` for the one that install() makes."""
         folder.mkdir(parents=True, exist_ok=True)
         kubeconfig = folder / "kubeconfig"
-        credentials = plane.service_account(HOME, "operator")
+        credentials = plane.service_account(HOME, account)
         kubeconfig.write_text(replace(credentials, server=server or credentials.server).kubeconfig())
         command: list[str | Path] = [
             *(sys.executable, "-m", "controller.cli.main", "reconcile"),

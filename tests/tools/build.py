@@ -65,6 +65,13 @@ TOOLS = {
             ldflags=f"{STRIP} {KUBERNETES_VERSION}",
             from_assets=True,
         ),
+        Tool(
+            "kubectl",
+            "kubectl",
+            "k8s.io/kubernetes/cmd/kubectl",
+            ldflags=f"{STRIP} {KUBERNETES_VERSION}",
+            from_assets=True,
+        ),
         Tool("distribution", "distribution", "github.com/distribution/distribution/v3/cmd/registry"),
         Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Tool("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign"),
