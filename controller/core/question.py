@@ -40,7 +40,8 @@ class Question:
     """One image with its evidence, before any policy is asked.
 
     `testimonies` are the provenance statements of the image and of its children, by the digest they are about.
-    `unrooted` tells which builders could not be asked. `source_summaries` are about commits, so it makes no difference beside which of them they were found.
+    `unrooted` tells which builders could not be asked. `source_summaries` are about commits, so it makes no difference
+    beside which of them they were found.
     """
 
     workload: Workload
