@@ -1,9 +1,9 @@
-"""Statuses of objects that somebody edits between the look at them and the writing of what was found."""
+"""Single looks of the operator at a real API server: at objects that somebody edits meanwhile, and later ones."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +14,7 @@ from controller.kube.connection import from_kubeconfig
 from controller.reconcile.names import Home
 from controller.reconcile.roots import RootRefresher
 from controller.reconcile.statuses import RETRY_SECONDS, Statuses
+from controller.trust.root import PUBLIC_GOOD_DAY
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, NAME, install
@@ -55,11 +56,12 @@ async def statuses(plane: ControlPlane) -> AsyncIterator[Statuses]:
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    """A while after the snapshot of the public-good instance."""
+    return datetime.combine(PUBLIC_GOOD_DAY, time(), UTC) + timedelta(days=40)
 
 
-def conditions(client: Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(PATH)[1].get("status", {}).get("conditions", [])
+def conditions(client: Client, path: str = PATH) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(path)[1].get("status", {}).get("conditions", [])
     return found
 
 
@@ -75,3 +77,13 @@ async def test_what_was_found_of_an_older_version_is_not_told_of_a_newer_one(
     await statuses.look()
     (condition,) = conditions(client)
     assert (condition["reason"], condition["observedGeneration"]) == ("Sound", 2)
+
+
+async def test_a_root_that_nothing_refreshes_is_in_force_and_warned_of(plane: ControlPlane, statuses: Statuses) -> None:
+    client = plane.client()
+    root = objects.document("TrustRoot", "sigstore", {"sigstore": {"publicGood": {}}})
+    assert client.create(f"{API}/trustroots", root)[0] == HTTPStatus.CREATED
+    await statuses.look()
+    (condition,) = conditions(client, f"{API}/trustroots/sigstore")
+    assert (condition["status"], condition["reason"]) == ("True", "Sound")
+    assert condition["message"].startswith(f"in force; nothing refreshes this snapshot of {PUBLIC_GOOD_DAY}")
