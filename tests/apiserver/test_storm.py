@@ -24,9 +24,10 @@ from tests.support import objects
 from tests.support.balancer import Balancer
 from tests.support.cluster import API, NAMESPACE, apply, policy, provenance, service_account, trust
 from tests.support.controlplane import Client, ControlPlane
-from tests.support.operator import HOME, LEASE, NAME, SECRETS, Operator, install, make_ready
+from tests.support.operator import LEASE, NAME, SECRETS, Operator, install, make_ready
 from tests.support.pki import Identity
 from tests.support.processes import wait_until
+from tests.support.registered import DNS, create_service
 from tests.support.registries import Cosign, Kind, Pushed, Registry
 from tests.support.reviews import container
 from tests.support.storm import OUTAGE, RIGHT, Answered, Expected, Storm, images_in
@@ -36,7 +37,6 @@ CLIENTS = 20
 SECONDS = 20.0
 RELOAD_SECONDS = POLL_SECONDS + 10.0
 AUTHORITY, SERVING = f"{SECRETS}/{NAME}-authority", f"{SECRETS}/{NAME}-tls"
-DNS = f"{NAME}.{HOME}.svc"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 LIVE = 'navicert_serving_certificate_loads_total{result="live"}'
 RESTARTED = ("API server restarted", "etcd restarted")
@@ -154,14 +154,6 @@ class Cluster:
             operator.stop()
 
 
-def install_service(client: Client, port: str) -> None:
-    """The Service by which the API server finds the replicas: here the balancer's address."""
-    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": int(port)}]}
-    document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": spec}
-    status, body = client.create(f"/api/v1/namespaces/{HOME}/services", document)
-    assert status == HTTPStatus.CREATED, body
-
-
 @pytest.fixture
 def cluster(tmp_path: Path, cosign: Cosign) -> Iterator[Cluster]:
     with ExitStack() as stack:
@@ -170,7 +162,7 @@ def cluster(tmp_path: Path, cosign: Cosign) -> Iterator[Cluster]:
         balancer = stack.enter_context(Balancer([]))
         client = plane.client()
         install(plane)
-        install_service(client, balancer.address.rpartition(":")[2])
+        create_service(client, balancer.address)
         good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
         cosign.sign(good)
         cosign.attest(good, provenance())
