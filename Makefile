@@ -36,6 +36,7 @@ image: ## Build the image from the Containerfile, with podman or docker
 
 .PHONY: bench
 bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry
+	$(TOOLS) --only kube-scheduler --only kwok
 	$(BIN)/python -m tests.bench.run
 
 .PHONY: fuzz

@@ -9,7 +9,7 @@ from controller.core.evidence import Evidence
 from controller.core.image import Repository
 from controller.engine.cache import DEFAULT_BYTES, INCOMPLETE_SECONDS, Clock, Counts, EvidenceCache, Key, key_of
 from controller.engine.evidence import Gatherer, gather
-from controller.engine.gathering import GatherRequest, Scope
+from controller.engine.gathering import GatherRequest, Lookup, Scope
 from controller.engine.look import Found
 from controller.engine.question import Image, Question
 from controller.engine.sharing import Flight, bounded
@@ -82,15 +82,18 @@ class CachingGatherer:
         known = self._cache.get(key, max_age=request.max_age)
         if known is not None:
             self.counts.hits += 1
+            request.heard(Lookup.HIT)
             return known
         flight = self._flights.get(key)
         if flight is None:
             self.counts.misses += 1
+            request.heard(Lookup.MISS)
             means = self._gatherer.means.reading(request.access)
             flight = self._flights[key] = Flight(means, question, until=request.latest)
             flight.task.add_done_callback(lambda task: self._landed(key, task))
         else:
             self.counts.shared += 1
+            request.heard(Lookup.SHARED)
             flight.extend(request.latest)
         return await flight.found_by(request.deadline)
 

@@ -1,8 +1,9 @@
 """What a decision asks of the outside: the evidence for one image."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 
 from controller.core.evidence import Evidence
 from controller.core.image import ImageReference, Repository
@@ -21,6 +22,22 @@ class Access:
     scope: Scope
 
 
+class Lookup(Enum):
+    """Where the evidence of one digest came from: gathered before, gathered now, or being gathered for others."""
+
+    HIT = "hit"
+    MISS = "miss"
+    SHARED = "shared"
+
+
+Heard = Callable[[Lookup], None]
+"""Is told of each look for evidence, for the log; neither blocks nor raises."""
+
+
+def nobody_hears(_lookup: Lookup) -> None:
+    """Where nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatherRequest:
     """Which image, which predicate types any policy asks for, what is believed, and until when.
@@ -31,7 +48,7 @@ class GatherRequest:
     running event loop's clock, which no change of the wall clock moves; `until` is how long gathering may go on for
     others when this one has stopped waiting, by the same clock, and no longer than `deadline` when it is None.
     `max_age` is how old, in seconds, evidence may be that was gathered before. `access` is as whom registries are read;
-    None is as Navicert itself.
+    None is as Navicert itself. `heard` is told where evidence came from.
     """
 
     reference: ImageReference
@@ -45,6 +62,7 @@ class GatherRequest:
     until: float | None = None
     max_age: float = float("inf")
     access: Access | None = None
+    heard: Heard = field(default=nobody_hears, repr=False, compare=False)
 
     @property
     def latest(self) -> float:

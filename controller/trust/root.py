@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from itertools import chain
@@ -18,7 +18,8 @@ from controller.trust.timestamp import TimestampAuthority
 from controller.trust.verifying import Algorithm
 from controller.wire.trustedroot import AuthorityEntry, LogEntryKey, TrustedRootDocument, parse_trusted_root
 
-PUBLIC_GOOD = "public_good_2026-10-20.json"  # the day on which the snapshot was published
+PUBLIC_GOOD_DAY = date(2026, 10, 20)  # on which the snapshot was published
+PUBLIC_GOOD = f"public_good_{PUBLIC_GOOD_DAY}.json"
 
 _ALGORITHMS: Mapping[str, Algorithm] = {algorithm.name: algorithm for algorithm in Algorithm}
 
