@@ -15,7 +15,7 @@ from controller.trust.signing import Signing, signings
 from controller.wire.bundle import parse_bundle
 from controller.wire.material import Material
 from controller.wire.signed import SignedContent
-from controller.wire.statement import is_statement_type, read_statement
+from controller.wire.statement import Statement, is_statement_type, read_statement
 
 _KEY, _SIGSTORE = "key", "sigstore"
 
@@ -66,7 +66,7 @@ def verify_bundle(
     else:
         signing = _by_identity(content, material, by, sigstore, now)
     whole = opened.digest is not None  # the signature is over the artifact itself
-    return VerifiedBundle(signing=signing, predicate_type=None if whole else _predicate_type(content, artifact.digest))
+    return VerifiedBundle(signing=signing, predicate_type=None if whole else _predicate_type(content, artifact))
 
 
 def _with_artifact(content: SignedContent, artifact: Artifact) -> SignedContent:
@@ -126,7 +126,7 @@ def _by_key(
     return signing
 
 
-def _predicate_type(content: SignedContent, digest: Digest) -> str:
+def _predicate_type(content: SignedContent, artifact: Artifact) -> str:
     """The predicate type of the signed statement, which must be about the artifact."""
     if not is_statement_type(content.payload_type):
         raise NotVerified(f"payload type {printable(content.payload_type, limit=80)!r} is no statement")
@@ -134,6 +134,15 @@ def _predicate_type(content: SignedContent, digest: Digest) -> str:
         statement = read_statement(content.payload)
     except MalformedAttestation as error:
         raise NotVerified(str(error)) from error
-    if not statement.is_about(digest):
-        raise NotVerified(f"the statement is about another artifact than {digest}")
+    _require_about(statement, artifact)
     return statement.predicate_type
+
+
+def _require_about(statement: Statement, artifact: Artifact) -> None:
+    """By digest alone it is told by SHA-256, with the bytes at hand by SHA-384 and SHA-512, too."""
+    if statement.is_about(artifact.digest):
+        return
+    if artifact.content is None and statement.longer:
+        raise NotVerified("the statement names files by other digests than SHA-256: the artifact itself is needed")
+    if artifact.content is None or not statement.is_these_bytes(artifact.content):
+        raise NotVerified(f"the statement is about another artifact than {artifact.digest}")
