@@ -9,7 +9,7 @@ from controller.core.image import Digest
 from controller.core.signer import CertificateSigner
 from controller.core.text import printable
 from controller.trust.keys import PublicKey
-from controller.trust.message import SignedMessage
+from controller.trust.message import OVER_PAYLOAD, SignedMessage, is_over_payload
 from controller.trust.root import Require, RootKey, SigstoreMaterial, TrustRoot, TrustRoots
 from controller.trust.signing import Signing, signings
 from controller.wire.bundle import parse_bundle
@@ -116,7 +116,11 @@ def _by_key(
     if material.certificate is not None:
         raise NotVerified("the bundle is signed with a certificate, and not with a key")
     if SignedMessage(content).signature_by(by) is None:
-        raise NotVerified("the signature is not by this key, or what it signed was changed")
+        raise NotVerified(
+            OVER_PAYLOAD
+            if is_over_payload(content, (by,))
+            else "the signature is not by this key, or what it signed was changed"
+        )
     logs = {log.key_id for log in sigstore.logs}
     if any(entry.log_id not in logs for entry in material.entries):
         raise NotVerified("the log entry is of a log that the trusted root does not know")

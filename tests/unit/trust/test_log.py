@@ -47,6 +47,7 @@ SIMPLE = replace(SIGNED, container=Container.SIMPLE_SIGNING, message=PAYLOAD, pa
 PEM = logbodies.pem("CERTIFICATE", CERTIFICATE.der)
 DSSE = logbodies.dsse_001(PAYLOAD, ENVELOPE, SIGNATURE, PEM)
 RECORD = logbodies.hashedrekord_001(MESSAGE, SIGNATURE, PEM)
+REKORD = logbodies.rekord_001(MESSAGE, SIGNATURE, PEM)
 TILE = logbodies.hashedrekord_002(MESSAGE, SIGNATURE, CERTIFICATE.der, None)
 INTOTO_1 = logbodies.intoto_001(PAYLOAD, ENVELOPE, PEM)
 INTOTO_2 = logbodies.intoto_002(PAYLOAD, PAYLOAD_TYPE, SIGNATURE, PEM)
@@ -170,6 +171,8 @@ def tiles() -> Log:
         (INTOTO_2, SIGNED),
         (INTOTO_2, LAYER),
         (logbodies.hashedrekord_001(PAYLOAD, SIGNATURE, PEM), SIMPLE),
+        (logbodies.rekord_001(PAYLOAD, SIGNATURE, PEM), SIMPLE),
+        (REKORD, FILE),
     ],
 )
 def test_every_kind_done_right_shows_its_integrated_time(log: Log, body: dict[str, Any], signed: SignedContent) -> None:
@@ -194,6 +197,7 @@ def test_a_promise_by_a_tile_log_is_none(tiles: Log, log: Log) -> None:
     [
         (logbodies.hashedrekord_001(b"other", SIGNATURE, PEM), SIGNED, "other signed bytes"),
         (logbodies.hashedrekord_001(PAYLOAD, SIGNATURE, PEM), SIGNED, "other signed bytes"),
+        (logbodies.rekord_001(b"other", SIGNATURE, PEM), SIMPLE, "other signed bytes"),
         (logbodies.hashedrekord_001(b"other", SIGNATURE, PEM), FILE, "other signed bytes"),
         (logbodies.hashedrekord_002(b"other", SIGNATURE, CERTIFICATE.der, None), SIGNED, "other signed bytes"),
         (logbodies.dsse_001(b"other", ENVELOPE, SIGNATURE, PEM), SIGNED, "another payload"),
@@ -213,15 +217,20 @@ def test_an_entry_of_other_content_is_refused(log: Log, body: dict[str, Any], si
     refused(log.entry(body), log, told, Asked(signed=signed))
 
 
+@pytest.mark.parametrize("form", ["pgp", "minisign", "ssh", "X509", ""])
+def test_a_rekord_entry_is_of_a_plain_signature(log: Log, form: str) -> None:
+    refused(log.entry(logbodies.rekord_001(MESSAGE, SIGNATURE, PEM, form=form)), log, "of format .* are not known")
+
+
 @pytest.mark.case("TIME-004")
 @pytest.mark.case("KEY-018")
-@pytest.mark.parametrize("body", [DSSE, RECORD, TILE, INTOTO_2])
+@pytest.mark.parametrize("body", [DSSE, RECORD, REKORD, TILE, INTOTO_2])
 def test_a_genuine_entry_of_another_signature_is_refused(log: Log, body: dict[str, Any]) -> None:
     refused(log.entry(body), log, "another signature", Asked(signature=b"other"))
 
 
 @pytest.mark.case("TIME-004")
-@pytest.mark.parametrize("body", [DSSE, RECORD, TILE, INTOTO_2, INTOTO_1])
+@pytest.mark.parametrize("body", [DSSE, RECORD, REKORD, TILE, INTOTO_2, INTOTO_1])
 def test_a_genuine_entry_of_another_certificate_is_refused(log: Log, body: dict[str, Any]) -> None:
     asked = Asked(signed=LAYER, verifier=CertificateVerifier(b"other"))
     refused(log.entry(body), log, "another certificate or key", asked)
