@@ -22,7 +22,7 @@ PUBLIC_GOOD = "public_good_2026-10-20.json"  # the day on which the snapshot was
 
 _ALGORITHMS: Mapping[str, Algorithm] = {
     **{algorithm.name: algorithm for algorithm in Algorithm},
-    # Deprecated names of RSA keys of any size, the first one for a key outside of a SubjectPublicKeyInfo (RFC 8017, A.1.1).
+    # Deprecated names of RSA keys of any size, the first for one without SubjectPublicKeyInfo (RFC 8017, A.1.1).
     "PKCS1_RSA_PKCS1V5": Algorithm.PKIX_RSA_PKCS1V15_2048_SHA256,
     "PKIX_RSA_PKCS1V5": Algorithm.PKIX_RSA_PKCS1V15_2048_SHA256,
 }
