@@ -49,6 +49,10 @@ class VerifiedBundle:
     predicate_type: str | None
 
 
+class OtherInstance(NotVerified):
+    """Not verified, and no log of this Sigstore instance is one that the bundle names: it may be of another one."""
+
+
 def verify_bundle(
     bundle: bytes, *, artifact: Artifact, by: Identity | PublicKey, sigstore: SigstoreMaterial, now: datetime
 ) -> VerifiedBundle:
@@ -57,7 +61,8 @@ def verify_bundle(
     A certificate needs a log entry and an SCT where `sigstore` has logs for them, and a verified time in any case. A
     key needs neither, but each log entry that is there must hold. The rules are those of `judge_candidate`, but that
     the signature may be over the artifact itself, and the statement's predicate is anybody's business. Says nothing
-    about what the predicate means. Raises MalformedAttestation for what is no bundle, and NotVerified.
+    about what the predicate means. Raises MalformedAttestation for what is no bundle, and NotVerified, by its kind
+    OtherInstance where a certificate's bundle has no entry of a log that `sigstore` knows, and it knows some.
     """
     opened, material = parse_bundle(bundle)
     content = _with_artifact(opened, artifact)
@@ -96,7 +101,13 @@ def _by_identity(
         raise NotVerified("the bundle is signed with a key: it has no certificate that names an identity")
     require = Require(transparency_log=bool(sigstore.logs), signed_timestamp=False, sct=bool(sigstore.ct_logs))
     root = TrustRoot(name=_SIGSTORE, sigstore=sigstore, require=require)
-    (signing,) = signings(content, material, roots=TrustRoots(roots={root.name: root}), now=now)
+    try:
+        (signing,) = signings(content, material, roots=TrustRoots(roots={root.name: root}), now=now)
+    except NotVerified as error:
+        known = {log.key_id for log in sigstore.logs}
+        if known.isdisjoint({entry.log_id for entry in material.entries}):
+            raise OtherInstance(str(error)) from error
+        raise
     if isinstance(signing.signer, CertificateSigner):
         _require_identity(signing.signer, by)
         return signing

@@ -106,7 +106,7 @@ class TestImageSignatures:
 
     @pytest.mark.case("BIND-019")
     def test_a_message_signature_counts_as_nothing(self, foundry: Foundry) -> None:
-        """A known key signed the image's own manifest: `verify-bundle` believes it, and it says nothing of the image."""
+        """A known key signed the image's own manifest: `verify-bundle` believes it, and no image is known by it."""
         message = {
             "messageDigest": {"algorithm": "SHA2_256", "digest": b64(bytes.fromhex(SUBJECT.hex))},
             "signature": b64(foundry.key.sign(MANIFEST)),
