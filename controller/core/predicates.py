@@ -12,14 +12,13 @@ PROVENANCE_V01 = "https://slsa.dev/provenance/v0.1"
 PROVENANCE_V01_ALIAS = "https://in-toto.io/Provenance/v0.1"  # before SLSA had a place of its own
 PROVENANCE_V02 = "https://slsa.dev/provenance/v0.2"
 PROVENANCE_V1 = "https://slsa.dev/provenance/v1"
-PROVENANCE_DRAFTS = frozenset({f"{PROVENANCE_V1}-rc1", f"{PROVENANCE_V1}-rc2"})  # of fields that v1 renamed
 SUMMARY_V1 = "https://slsa.dev/verification_summary/v1"
 COSIGN_SIGN_V1 = "https://sigstore.dev/cosign/sign/v1"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"  # no predicate: the payload type stands for it
 SPDX = "https://spdx.dev/Document"
 CYCLONEDX = "https://cyclonedx.org/bom"
 
-PROVENANCE = frozenset({PROVENANCE_V01, PROVENANCE_V01_ALIAS, PROVENANCE_V02, PROVENANCE_V1}) | PROVENANCE_DRAFTS
+PROVENANCE = frozenset({PROVENANCE_V01, PROVENANCE_V01_ALIAS, PROVENANCE_V02, PROVENANCE_V1})
 SUMMARIES = frozenset({SUMMARY_V1})
 IMAGE_SIGNATURE = frozenset({COSIGN_SIGN_V1, SIMPLE_SIGNING})
 

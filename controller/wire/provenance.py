@@ -8,14 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from controller.core.errors import MalformedAttestation
-from controller.core.predicates import (
-    PROVENANCE_DRAFTS,
-    PROVENANCE_V01,
-    PROVENANCE_V01_ALIAS,
-    PROVENANCE_V02,
-    PROVENANCE_V1,
-)
+from controller.core.predicates import PROVENANCE_V01, PROVENANCE_V01_ALIAS, PROVENANCE_V02, PROVENANCE_V1
 from controller.core.provenance import Provenance
 from controller.wire.buildtypes import READERS_V1, read_origin
 from controller.wire.predicateparts import Builder, Required, Resources, builder_id, dependencies, one, parameters
@@ -52,10 +45,8 @@ def read_provenance(predicate_type: str, predicate: bytes, *, signed: bool) -> P
 
     The build type is there and not empty, and so is `builder.id` of anything that is `signed` (TYPE-016); the shape
     is that of the type (TYPE-022); the source is what the build type's rules make of it, as far as it is said. Unknown
-    members are ignored. Raises MalformedAttestation, for every draft of v1, too.
+    members are ignored. Raises MalformedAttestation.
     """
-    if predicate_type in PROVENANCE_DRAFTS:
-        raise MalformedAttestation("provenance of a draft of SLSA v1 is not read: have the builder write v1")
     return _READERS[predicate_type](predicate, signed)
 
 
