@@ -120,8 +120,11 @@ class Statuses:
         return root_standing(problems, facts, now=now), facts
 
     def _facts(self, name: str, problems: Sequence[Problem], root: TrustRoot | None) -> RootFacts:
-        holdings = None if problems or root is None else holdings_of(root)
-        return RootFacts(holdings=holdings, freshness=self._roots.freshness(name))
+        freshness = self._roots.freshness(name)
+        if problems or root is None:
+            return RootFacts(freshness=freshness)
+        left_out = root.sigstore.left_out if root.sigstore is not None else ()
+        return RootFacts(holdings=holdings_of(root), freshness=freshness, warnings=left_out)
 
     async def _tell(
         self, kind: Kind, document: Object, standing: Standing, facts: RootFacts | None, now: datetime

@@ -141,6 +141,8 @@ class TestMaterial:
 
         found, whole = material(change), material()
         assert len(found.logs) + len(found.ct_logs) == len(whole.logs) + len(whole.ct_logs) - 1
+        assert found.left_out == (f"{kind}[0] is left out: keys of kind {details or ''!r} are not known",)
+        assert not whole.left_out
 
     @pytest.mark.parametrize("size", [2048, 4096])
     @pytest.mark.parametrize("details", ["PKCS1_RSA_PKCS1V5", "PKIX_RSA_PKCS1V5"])
