@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from controller.core.errors import NotVerified
 from controller.trust.keys import PublicKey
@@ -82,4 +81,11 @@ def is_over_payload(content: SignedContent, keys: Collection[PublicKey]) -> bool
     """
     if content.message == content.payload or len(content.signatures) * len(keys) > MAX_EXPLAINED:
         return False
-    return bool(SignedMessage(replace(content, message=content.payload)).signatures_by(keys))
+    raw = SignedContent(
+        container=content.container,
+        payload_type=content.payload_type,
+        payload=content.payload,
+        message=content.payload,
+        signatures=content.signatures,
+    )
+    return bool(SignedMessage(raw).signatures_by(keys))
