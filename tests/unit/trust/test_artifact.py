@@ -98,6 +98,16 @@ def test_another_key_is_refused_as_such(form: Form) -> None:
         verify(ordered(form), Artifact.of(BLOB), key_of(replace(ordered(form), key=KeyPair("other", KeyKind.P256))))
 
 
+def test_a_signature_over_the_payload_itself_is_told_from_another_key_s() -> None:
+    foundry = Foundry()
+    payload = about(BLOB)
+    document: Any = foundry.bundle_document(foundry.envelope_document(payload, keys=(foundry.key,)))
+    document["dsseEnvelope"]["signatures"][0]["sig"] = b64(foundry.key.sign(payload))
+    key, sigstore = parse_public_key(foundry.key.pem), SigstoreMaterial()
+    with pytest.raises(NotVerified, match="over the payload itself"):
+        verify_bundle(encode(document), artifact=Artifact.of(BLOB), by=key, sigstore=sigstore, now=JUDGED)
+
+
 def naming(digests: dict[str, str], *others: dict[str, str]) -> Order:
     document = json.loads(about(BLOB))
     document["subject"] = [{"digest": digest} for digest in (digests, *others)]
