@@ -124,7 +124,8 @@ class Statuses:
         freshness = self._roots.freshness(name)
         if problems or root is None:
             return RootFacts(freshness=freshness)
-        return RootFacts(holdings=holdings_of(root), freshness=freshness, warnings=aging(root, now))
+        left_out = root.sigstore.left_out if root.sigstore is not None else ()
+        return RootFacts(holdings=holdings_of(root), freshness=freshness, warnings=(*left_out, *aging(root, now)))
 
     async def _tell(
         self, kind: Kind, document: Object, standing: Standing, facts: RootFacts | None, now: datetime

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
+import warnings
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -25,6 +26,9 @@ X509_ERRORS = (
     x509.UnsupportedGeneralNameType,
     CryptographyDeprecationWarning,  # where warnings are errors: what the library is about to refuse
 )  # everything that reading a certificate, its key or its extensions raises
+
+# A country of three letters, in a chain that anybody may push: no news to whoever reads the log or a terminal.
+warnings.filterwarnings("ignore", message="Attribute's length must be ", category=UserWarning)
 
 _BLOCK = re.compile(r"\s*-----BEGIN PUBLIC KEY-----\s(?P<body>[A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----\s*", re.ASCII)
 _RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")  # the OID that binds a key to PSS parameters of its own

@@ -102,6 +102,15 @@ class _HashedRekord(msgspec.Struct, frozen=True):
     signature: _RecordSignature
 
 
+class _RekordSignature(_RecordSignature, frozen=True):
+    format: str
+
+
+class _Rekord(msgspec.Struct, frozen=True):
+    data: _Record
+    signature: _RekordSignature
+
+
 class _RawBytes(msgspec.Struct, frozen=True):
     raw_bytes: str = msgspec.field(name="rawBytes")
 
@@ -190,6 +199,16 @@ def _hashedrekord_001(spec: bytes) -> LogBody:
     return LogBody(kind="hashedrekord", version="0.0.1", signatures=(signature,), message=document.data.hash.read())
 
 
+def _rekord_001(spec: bytes) -> LogBody:
+    """What `hashedrekord` came after: cosign logged signatures so until 2021. Other formats sign in other ways."""
+    document = parse_part(spec, _Rekord, what="the rekord entry")
+    if document.signature.format != "x509":
+        shown = printable(document.signature.format, limit=20)
+        raise MalformedAttestation(f"rekord entries with signatures of format {shown!r} are not known")
+    signature = _signature(document.signature.content, _pem(document.signature.public_key.content))
+    return LogBody(kind="rekord", version="0.0.1", signatures=(signature,), message=document.data.hash.read())
+
+
 def _hashedrekord_002(spec: bytes) -> LogBody:
     record = parse_part(spec, _TileSpec, what="the hashedrekord entry").record
     algorithm = _TILE_ALGORITHMS.get(record.data.algorithm, "")
@@ -244,6 +263,7 @@ def _intoto_002(spec: bytes) -> LogBody:
 _READERS: dict[tuple[str, str], Callable[[bytes], LogBody]] = {
     ("hashedrekord", "0.0.1"): _hashedrekord_001,
     ("hashedrekord", "0.0.2"): _hashedrekord_002,
+    ("rekord", "0.0.1"): _rekord_001,
     ("dsse", "0.0.1"): _dsse_001,
     ("intoto", "0.0.1"): _intoto_001,
     ("intoto", "0.0.2"): _intoto_002,

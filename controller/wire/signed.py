@@ -17,6 +17,8 @@ class SignedContent:
     are empty, and `digest` is the artifact's SHA-2 as far as anybody says, empty where nobody does. Once the artifact
     itself has taken its place as payload and message, and for everything else, `digest` is None.
 
+    `certified`: an envelope has a certificate beside a signature, where none counts: good for an explanation only.
+
     There is at least one signature, and none is empty.
     """
 
@@ -27,3 +29,4 @@ class SignedContent:
     signatures: tuple[bytes, ...]
     envelope: bytes | None = None
     digest: bytes | None = None
+    certified: bool = False

@@ -89,6 +89,7 @@ FORMS: dict[str, Form] = {
     ".att intoto 0.0.2 stamped": Form(wrap=Wrap.ATT, entry=EntryKind.INTOTO_2, stamped=True),
     ".att timestamp only": Form(wrap=Wrap.ATT, stamped=True),
     ".sig hashedrekord": Form(wrap=Wrap.SIG, entry=EntryKind.HASHEDREKORD),
+    ".sig rekord": Form(wrap=Wrap.SIG, entry=EntryKind.REKORD),
     ".sig timestamp only": Form(wrap=Wrap.SIG, stamped=True),
     "key v0.3": Form(wrap=Wrap.V03, certified=False),
     "key v0.3 dsse": Form(wrap=Wrap.V03, entry=EntryKind.DSSE, certified=False),

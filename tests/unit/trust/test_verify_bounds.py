@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.hostile import SHAPES
 
-MAX_SECONDS = 4.0  # of processor time, twice what is promised: tests share the machine
+MAX_SECONDS = 2.0  # of the processor's time in that process: other tests share the machine
 MAX_MEBIBYTES = 250
 
 

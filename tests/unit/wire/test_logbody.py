@@ -75,7 +75,8 @@ def test_duplicate_keys_are_refused_at_any_depth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("dsse", "0.0.2"), ("rekord", "0.0.1"), ("hashedrekord", "0.0.3"), ("\n", "")]
+    ("kind", "version"),
+    [("dsse", "0.0.2"), ("rekord", "0.0.2"), ("rfc3161", "0.0.1"), ("hashedrekord", "0.0.3"), ("\n", "")],
 )
 def test_other_kinds_are_not_known(kind: str, version: str) -> None:
     with pytest.raises(MalformedAttestation, match="are not known") as refused:
