@@ -25,6 +25,7 @@ MAX_INTEGER = 2**53 - 1  # RFC 8785, 3.2.2.3: the integers that JSON has one spe
 _TILED = ("hashedrekord", "0.0.2")  # the one kind of Rekor v2, whose logs tell no time
 _ED25519_NOTE = b"\n\x01"  # C2SP signed-note: the line end after the name, and the type of Ed25519
 _ED25519_BYTES = 32
+_TREE = re.compile("[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class TransparencyLog:
     def is_origin(self, origin: str) -> bool:
         """Whether checkpoints of this log begin with this line: its name (v2), or that and a tree's id (v1)."""
         name, dash, tree = origin.partition(" - ")
-        return name == self.name and (not dash or re.fullmatch("[0-9]{1,20}", tree) is not None)
+        return name == self.name and (not dash or _TREE.fullmatch(tree) is not None)
 
 
 def verify_entry(  # noqa: PLR0913 (everything that an entry binds together)

@@ -1,7 +1,6 @@
 """In-toto statements (github.com/in-toto/attestation, spec/v1/statement.md): a predicate about subjects."""
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -23,8 +22,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # SLSA v1.2, source track: t
 _DigestSet = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_DIGESTS)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """What a statement says: `predicate` is the JSON text of its predicate as signed, empty when there is none.
 
     `sha256` are the subjects' SHA-256 digests as written, `commits` their git commits; names are no identity and are
