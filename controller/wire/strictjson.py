@@ -36,7 +36,7 @@ def parse_strict(content: bytes, shape: type[_T], *, what: str) -> _T:
     """
     _refuse_oversize(content, what)
     try:
-        _walk(content.decode("utf-8").strip(_WHITE_SPACE))
+        _STRICT.raw_decode(content.decode("utf-8").lstrip(_WHITE_SPACE))
         return _decoded(content, shape)
     except _UNREADABLE as error:
         raise _malformed(error, what) from _cause(error)
@@ -62,12 +62,6 @@ def _decoder(shape: Hashable) -> msgspec.json.Decoder[Any]:
 def _decoded(content: bytes, shape: type[_T]) -> _T:
     decoded: _T = _decoder(cast("Hashable", shape)).decode(content)
     return decoded
-
-
-def _walk(text: str) -> None:
-    _, end = _STRICT.raw_decode(text)
-    if end != len(text):
-        raise json.JSONDecodeError("Extra data", text, end)
 
 
 def _malformed(error: Exception, what: str) -> MalformedAttestation:
@@ -111,7 +105,8 @@ def _refuse_long(text: str) -> None:
 
 
 # Walks the whole document, made once; objects and numbers are dropped as soon as they were seen. msgspec refuses lone
-# surrogates wherever they stand, but neither duplicates nor, in what it skips, bad UTF-8.
+# surrogates wherever they stand and what comes after the document, but neither duplicates nor, in what it skips, bad
+# UTF-8.
 _STRICT = json.JSONDecoder(
     object_pairs_hook=_refuse_duplicates,
     parse_constant=_refuse_constant,
