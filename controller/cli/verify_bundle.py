@@ -16,6 +16,7 @@ from controller.trust.artifact import Artifact, Identity, VerifiedBundle
 from controller.trust.artifact import verify_bundle as verify
 from controller.trust.keys import PublicKey, parse_public_key
 from controller.trust.root import SigstoreMaterial, compile_sigstore, public_good
+from controller.wire.strictjson import MAX_BYTES
 from controller.wire.trustedroot import parse_trusted_root
 
 REFUSED = 1
@@ -44,7 +45,7 @@ def verify_bundle(**options: Any) -> int:
     that is there must hold.
     """
     by = _signer(options)
-    bundle, artifact, sigstore = _read(options["bundle"]), _artifact(options["artifact"]), _sigstore(options)
+    bundle, artifact, sigstore = _begun(options["bundle"]), _artifact(options["artifact"]), _sigstore(options)
     screen = Screen.over(sys.stdout, sys.stderr)
     as_json = Format(options["output"]) is Format.JSON
     try:
@@ -65,7 +66,7 @@ def verify_bundle(**options: Any) -> int:
 def _signer(options: dict[str, Any]) -> Identity | PublicKey:
     identity, issuer, key = (options[name] for name in ("certificate_identity", "certificate_oidc_issuer", "key"))
     if key is not None and identity is None and issuer is None:
-        return parse_public_key(_read(key).decode("ascii", "replace"))
+        return parse_public_key(_begun(key).decode("ascii", "replace"))
     if key is None and identity and issuer:
         return Identity(issuer=issuer, subject=identity)
     raise click.UsageError("give either --key, or both --certificate-identity and --certificate-oidc-issuer")
@@ -83,12 +84,18 @@ def _artifact(text: str) -> Artifact:
 def _sigstore(options: dict[str, Any]) -> SigstoreMaterial:
     if options["trusted_root"] is None:
         return public_good()
-    return compile_sigstore(parse_trusted_root(_read(options["trusted_root"])))
+    return compile_sigstore(parse_trusted_root(_begun(options["trusted_root"])))
 
 
-def _read(file: Path) -> bytes:
+def _begun(file: Path) -> bytes:
+    """What parsers take, and a byte more by which they see that there is more."""
+    return _read(file, limit=MAX_BYTES + 1)
+
+
+def _read(file: Path, *, limit: int | None = None) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(limit)
     except OSError as error:
         raise MalformedDocument(f"{file}: {printable(str(error.strerror))}") from error
 

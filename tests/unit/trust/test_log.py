@@ -241,7 +241,7 @@ def test_an_entry_of_a_key_is_not_one_of_a_certificate(log: Log) -> None:
 
 @pytest.mark.parametrize("change", [{"kind": "dsse"}, {"version": "0.0.2"}])
 def test_kind_and_version_beside_the_body_are_the_bodys(log: Log, change: dict[str, str]) -> None:
-    refused(replace(log.entry(RECORD), **change), log, "another kind")  # type: ignore[arg-type]
+    refused(replace(log.entry(RECORD), **change), log, "another kind")
     assert verified(replace(log.entry(RECORD), kind=None, version=None), log) == INTEGRATED
 
 
