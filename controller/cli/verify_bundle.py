@@ -20,6 +20,7 @@ from controller.trust.artifact import Artifact, Identity, OtherInstance, Verifie
 from controller.trust.artifact import verify_bundle as verify
 from controller.trust.keys import PublicKey, parse_public_key
 from controller.trust.root import SigstoreMaterial, compile_sigstore, public_good
+from controller.wire.strictjson import MAX_BYTES
 from controller.wire.trustedroot import parse_trusted_root
 
 REFUSED, MALFORMED = 1, 2
@@ -103,7 +104,7 @@ def _artifact(text: str) -> Artifact:
     if _HEX.fullmatch(text) and not Path(text).exists():
         digits = text.rpartition(":")[2].lower()
         raise click.UsageError(f"there is no such file, and a digest is written sha256:{digits}")
-    return _parsed(Path(text), Artifact.of)
+    return _parsed(Path(text), Artifact.of, limit=None)
 
 
 def _sigstore(trusted_root: Path | None) -> SigstoreMaterial:
@@ -112,10 +113,13 @@ def _sigstore(trusted_root: Path | None) -> SigstoreMaterial:
     return _parsed(trusted_root, lambda content: compile_sigstore(parse_trusted_root(content)))
 
 
-def _parsed(file: Path, parse: Callable[[bytes], _T]) -> _T:
-    """What `parse` makes of a file's bytes. Raises MalformedDocument, whose message begins with the file's name."""
+def _parsed(file: Path, parse: Callable[[bytes], _T], *, limit: int | None = MAX_BYTES + 1) -> _T:
+    """What `parse` makes of a file's bytes: of as many as parsers take, and one more by which they see that there is
+    more. Raises MalformedDocument, whose message begins with the file's name."""
     try:
-        return parse(file.read_bytes())
+        with file.open("rb") as opened:
+            content = opened.read(limit)
+        return parse(content)
     except OSError as error:
         raise MalformedDocument(f"{file}: {printable(str(error.strerror))}") from error
     except MalformedDocument as error:

@@ -1,8 +1,10 @@
 """Verifying one Sigstore bundle about one artifact: any blob, an image or not, and any statement about it."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.image import Digest

@@ -106,9 +106,10 @@ def _public_key(given: object, algorithm: Algorithm | None) -> PublicKey:
 
 def _accepted(key: object, algorithm: Algorithm | None) -> tuple[AcceptedKey, tuple[Algorithm, ...]]:
     """The key with its algorithms: the given one, or the usual ones. Raises MalformedDocument."""
-    usual = usual_algorithms(key) if isinstance(key, AcceptedKey) else ()
-    if not isinstance(key, AcceptedKey) or not usual:
-        raise MalformedDocument(f"this kind of key is not accepted; these are: {_ACCEPTED}")
-    if algorithm is not None and not fits(key, algorithm):
+    if isinstance(key, AcceptedKey) and (usual := usual_algorithms(key)):
+        if algorithm is None:
+            return key, usual
+        if fits(key, algorithm):
+            return key, (algorithm,)
         raise MalformedDocument(f"the key is not one for {algorithm.name}")
-    return key, usual if algorithm is None else (algorithm,)
+    raise MalformedDocument(f"this kind of key is not accepted; these are: {_ACCEPTED}")

@@ -1,8 +1,9 @@
 """Who signed, and when: each trust root says it for itself, and what holds under one never serves another."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.signer import CertificateSigner, KeySigner, Signer
@@ -21,8 +22,7 @@ from controller.wire.signed import SignedContent
 MAX_CHECKS = 4096  # of one candidate, half a second: whoever may push decides how many signatures there are
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signing:
+class Signing(msgspec.Struct, frozen=True, kw_only=True):
     """A signer that counts, and all verified times of his signature; none where no root he stands in tells times."""
 
     signer: Signer

@@ -1,6 +1,5 @@
 """DSSE envelopes (github.com/secure-systems-lab/dsse, v1.0.2): a payload, its type, and signatures over both."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -41,8 +40,7 @@ class EnvelopeDocument(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """A decoded envelope: what it claims, nothing of it verified. At least one signature, none of them empty.
 
     `certified`: a certificate stands beside a signature. It is not read: nothing shows when such a signature was made.

@@ -15,7 +15,7 @@ MAX_DIGESTS = 32  # of one resource
 MAX_PARAMETER_BYTES = 1024 * 1024  # they are kept as objects, at up to thirty times their size
 
 Required = Annotated[str, msgspec.Meta(min_length=1)]
-# Read one by one after they were counted, for the sake of memory.
+# Read after they were counted, for the sake of memory.
 Resources = Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=MAX_RESOURCES)]
 DigestSet = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_DIGESTS)]
 
@@ -32,6 +32,9 @@ class _Descriptor(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+_Descriptors = tuple[_Descriptor, ...]
+
+
 def builder_id(builder: Builder, *, signed: bool) -> str:
     """The builder's id; only a statement that nobody signed may lack it (BuildKit's default), and then has ""."""
     if signed and not builder.id:
@@ -41,7 +44,8 @@ def builder_id(builder: Builder, *, signed: bool) -> str:
 
 def resources(texts: Resources | None) -> tuple[Resource, ...]:
     """Materials or resolved dependencies, in their order. Raises MalformedAttestation."""
-    return tuple(_resource(bytes(text)) for text in texts or ())
+    listed = b"[%b]" % b",".join(texts or ())
+    return tuple(_resource(read) for read in parse_part(listed, _Descriptors, what="the resources of the provenance"))
 
 
 def dependencies(found: tuple[Resource, ...]) -> tuple[Dependency, ...]:
@@ -64,6 +68,5 @@ def one(*spellings: str | None, what: str) -> str | None:
     return found.pop() if found else None
 
 
-def _resource(text: bytes) -> Resource:
-    read = parse_part(text, _Descriptor, what="a resource of the provenance")
+def _resource(read: _Descriptor) -> Resource:
     return Resource(uri=read.uri or "", digests=read.digest or {}, name=read.name or "")

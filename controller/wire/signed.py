@@ -1,12 +1,11 @@
 """What a container holds once it is read: signatures, and exactly the bytes that they cover."""
 
-from dataclasses import dataclass
+import msgspec
 
 from controller.wire.candidate import Container
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedContent:
+class SignedContent(msgspec.Struct, frozen=True, kw_only=True):
     """Signatures over `message`, which commits to `payload_type` and `payload`. Nothing here is verified.
 
     `message` is the pre-authentication encoding of an envelope, or the payload itself beside which a signature

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -25,8 +24,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # SLSA v1.2, source track: t
 _DigestSet = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_DIGESTS)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """What a statement says: `predicate` is the JSON text of its predicate as signed, empty when there is none.
 
     `sha256` are the subjects' SHA-256 digests as written, `commits` their git commits; names are no identity and are

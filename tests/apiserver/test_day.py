@@ -186,6 +186,7 @@ async def judging(world: World, clocks: Clocks, kubeconfig: Path) -> AsyncIterat
         registries=None,
         credentials=None,
         credential_programs=None,
+        pod_pull_secrets=False,
         exception_maximum=timedelta(days=90),
         drain_seconds=0,
         log_level="info",

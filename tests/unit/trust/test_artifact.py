@@ -51,7 +51,9 @@ def key_of(wanted: Order) -> PublicKey:
     return parse_public_key(wanted.key.pem.decode())
 
 
-BUNDLES = {name: form for name, form in {**FORMS, **MESSAGE_FORMS}.items() if form.bundled}
+BUNDLES = {
+    name: form for name, form in {**FORMS, **MESSAGE_FORMS}.items() if form.bundled and form.vouched == form.certified
+}
 KEY_MESSAGE = Form(wrap=Wrap.V03, certified=False, message=True)
 
 

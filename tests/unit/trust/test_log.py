@@ -1,9 +1,10 @@
 """Log entries against logs that sign what each test says."""
 
 import base64
+import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from msgspec.structs import replace
 
 from controller.core.errors import NotVerified
 from controller.core.window import Window
@@ -248,7 +250,7 @@ def test_an_entry_of_a_key_is_not_one_of_a_certificate(log: Log) -> None:
 
 @pytest.mark.parametrize("change", [{"kind": "dsse"}, {"version": "0.0.2"}])
 def test_kind_and_version_beside_the_body_are_the_bodys(log: Log, change: dict[str, str]) -> None:
-    refused(replace(log.entry(RECORD), **change), log, "another kind")  # type: ignore[arg-type]
+    refused(replace(log.entry(RECORD), **change), log, "another kind")
     assert verified(replace(log.entry(RECORD), kind=None, version=None), log) == INTEGRATED
 
 
@@ -430,14 +432,14 @@ def test_a_time_that_is_none_is_refused_though_signed(log: Log, seconds: int | N
 def test_the_window_of_the_log_is_closed_at_both_ends(log: Log, *, late: bool) -> None:
     end, beyond = (NOW, NOW + timedelta(seconds=1)) if late else (NOW - timedelta(days=9), NOW - timedelta(days=10))
     window = Window(start=NOW - timedelta(days=9), end=NOW)
-    asked = Asked(logs=(replace(log.trusted, valid=window),))
+    asked = Asked(logs=(dataclasses.replace(log.trusted, valid=window),))
     assert verified(log.entry(RECORD, at=end), log, asked) == end
     refused(log.entry(RECORD, at=beyond), log, "outside the window", asked)
 
 
 @pytest.mark.case("TIME-009")
 def test_without_a_time_of_its_own_the_window_holds_for_every_verified_time(tiles: Log) -> None:
-    ended = replace(tiles.trusted, valid=Window(start=NOW - timedelta(days=9), end=NOW - timedelta(days=1)))
+    ended = dataclasses.replace(tiles.trusted, valid=Window(start=NOW - timedelta(days=9), end=NOW - timedelta(days=1)))
     inside, outside = NOW - timedelta(days=2), NOW - timedelta(hours=1)
     entry = tiles.entry(TILE, at=None)
     assert verified(entry, tiles, Asked(logs=(ended,), times=(inside,))) is None
@@ -451,7 +453,7 @@ def test_an_entry_of_an_unknown_log_is_refused(log: Log, tiles: Log) -> None:
 
 
 def test_of_two_logs_with_one_id_either_may_hold_it(log: Log) -> None:
-    gone = replace(log.trusted, valid=Window(start=NOW - timedelta(days=90), end=NOW - timedelta(days=60)))
+    gone = dataclasses.replace(log.trusted, valid=Window(start=NOW - timedelta(days=90), end=NOW - timedelta(days=60)))
     for logs in ((gone, log.trusted), (log.trusted, gone)):
         assert verified(log.entry(RECORD), log, Asked(logs=logs)) == INTEGRATED
     refused(log.entry(RECORD), log, "outside the window", Asked(logs=(gone, gone)))

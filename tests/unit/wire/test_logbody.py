@@ -116,6 +116,10 @@ def test_a_tile_log_names_one_verifier(certificate: bytes | None, key: bytes | N
         b64(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" * 2),
         b64(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END PUBLIC KEY-----\n"),
         b64(b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\nAA-A\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\nAA_A\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\n"),
     ],
 )
 def test_a_verifier_is_one_pem_block(verifier: str) -> None:
