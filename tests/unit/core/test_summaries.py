@@ -118,6 +118,8 @@ def test_the_age_of_a_summary_is_by_the_verifiers_time_else_by_the_signing_time(
     assert reason(daily, summary(verified_at=NOW + SECOND)) is Reason.SummaryMismatch
     assert reason(daily, summary(verified_at=NOW)) is Reason.Satisfied
     assert reason(acceptance(), summary(times=())) is Reason.Satisfied
+    assert reason(acceptance(), summary(verified_at=NOW + DAY)) is Reason.Satisfied
+    assert reason(acceptance(), summary(verified_at=NOW + DAY + SECOND)) is Reason.SummaryMismatch
 
 
 @pytest.mark.case("SUM-009")
