@@ -23,6 +23,8 @@ class Resource:
     uri: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    media_type: str = ""
+    download_location: str = ""
 
     @property
     def commit(self) -> str | None:
