@@ -260,6 +260,16 @@ def test_dependency_levels_are_counted_and_no_claim_is_not_none(
     assert reason(entry, summary(dependencies=counted), asked=depending()) is expected
 
 
+def test_of_two_levels_that_are_asked_of_dependencies_the_strictest_counts() -> None:
+    entry = acceptance(Part.BUILD_LEVEL, Part.DEPENDENCIES)
+    for levels in ((1, 3), (3, 1)):
+        base, other = (depending(level) for level in levels)
+        both = policy(require=base, any_of=(other,), accept=(entry,))
+        low, high = (summary(dependencies={f"SLSA_BUILD_LEVEL_{level}": 1}) for level in (2, 3))
+        assert finding(both, evidence(low), workflow()).reason is Reason.DependencyLevelTooLow
+        assert finding(both, evidence(high), workflow()).reason is Reason.Satisfied
+
+
 def test_dependency_levels_count_only_where_the_entry_covers_dependencies() -> None:
     assert reason(acceptance(), summary(dependencies={}), asked=depending()) is Reason.NoProvenance
     assert reason(acceptance(), summary(dependencies={}), keyless(), asked=depending()) is Reason.DependencyLevelTooLow
