@@ -251,6 +251,10 @@ def test_only_what_could_matter_is_wanted_and_nothing_beyond_the_first_depth() -
     assert wanted(asking(1, "ghcr.io/acme-base/*")) == [f"ghcr.io/acme-base/debian@{BASE}"]
     assert wanted(asking(None, "ghcr.io/acme-base/*")) == []
     assert wanted(asking(1, "ghcr.io/acme-base/*"), ATTESTED) == []
+    deeper = dependency("docker://ghcr.io/acme-base/scratch", sha256="1" * 64)
+    nested = {BASE: Evidence(digest=BASE, statements=(keyless(subject=BASE, dependencies=(deeper,)),))}
+    assert wanted(asking(1, "ghcr.io/acme-base/*"), nested) == []
+    assert judged(asking(1), DEBIAN, known=nested).reason is Reason.Satisfied
     assert wanted(policy()) == []
     assert wanted_dependencies((asking(),), question(found, workflow())) == ()
 

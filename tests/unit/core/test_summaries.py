@@ -165,8 +165,6 @@ def test_a_summary_is_believed_up_to_its_entrys_level(level: int) -> None:
     assert reason(acceptance(), summary(("SLSA_BUILD_LEVEL_2",)), asked=asked) is Reason.LevelTooLow
 
 
-@pytest.mark.case("SUM-024")
-@pytest.mark.case("SUM-002")
 def test_a_summary_that_was_refused_is_told_as_one_where_nothing_came_closer() -> None:
     about_another = Refused(step=1, detail="verified, but about another digest", where="x", kind=Kind.SUMMARY)
     accepting = policy(build=TWO, accept=(acceptance(),))
