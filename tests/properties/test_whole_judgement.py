@@ -36,6 +36,7 @@ from tests.support.facts import NOW, D, judge_image, matcher, policies, policy, 
 from tests.support.keylessfacts import (
     COMMIT,
     EXPECTED,
+    EXTENSIONS,
     SHOP,
     acceptance,
     attestation,
@@ -60,6 +61,7 @@ BUILDERS = (
     workflow("low", level=1, by=named("https://low.example")),
     workflow("told", by=named("https://told.example"), source_from=SourceFrom.PROVENANCE),
 )
+ELSEWHERE: dict[str, str | None] = {"source_repository_uri": "https://github.com/evil/shop", "build_config_uri": None}
 CHILDREN = (Digest.of(b"amd64"), Digest.of(b"arm64"))
 SCS = SourceVerifier(verifier_id="https://scs.example", signers=(matcher("scs"),), max_level=3)
 
@@ -67,7 +69,12 @@ STATEMENTS: tuple[VerifiedStatement, ...] = (
     keyless(),
     keyless(certificate("https://low.example"), payload="low"),
     keyless(certificate("https://evil.example"), payload="evil"),
-    certified(source_repository_uri="https://github.com/evil/shop", build_config_uri=None, payload="elsewhere"),
+    keyless(
+        certificate("https://low.example", extensions=replace(EXTENSIONS, **ELSEWHERE)),
+        source=SourceClaim(),
+        payload="low elsewhere",
+    ),
+    certified(**ELSEWHERE, payload="elsewhere"),
     certified(source_repository_ref="refs/heads/main", build_config_uri=None, payload="branch"),
     keyless(times=(NOW - 9 * DAY,), payload="old"),
     replace(keyless(payload="unsigned"), signer=None),

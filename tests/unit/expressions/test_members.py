@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from cel_expr_python.cel import NewEnv
 
 from controller.core.condition import Condition
 from controller.core.provenance import Dependency, SourceClaim
@@ -167,6 +168,8 @@ def test_a_macros_variable_hides_a_closed_one_of_its_name() -> None:
         "predicate.a.all(one, !has([certificate][0].issur))",
         "(true ? certificate : certificate.extensions).issur == ''",
         "!has((true ? certificate : predicate).issur)",
+        "!has((true ? certificate : predicate).issuer)",
+        "!has((true ? certificate : statement).issuer)",
         "provenance.dependencies == []",
         "!({'url': 'a'} in provenance.dependencies)",
         "provenance.dependencies in [predicate.a]",
@@ -177,6 +180,15 @@ def test_a_macros_variable_hides_a_closed_one_of_its_name() -> None:
 )
 def test_a_use_that_could_hide_a_misspelt_member_does_not_compile(expression: str) -> None:
     assert isinstance(compiled(expression), str)
+
+
+def test_only_a_filter_keeps_items_as_they_are() -> None:
+    """No condition has a map, but nothing here relies on it."""
+    written = "provenance.dependencies.{}.all(one, one.uri == 'a')"
+    env = NewEnv(variables=TYPES)
+    kept, made = (env.compile(written.format(one)) for one in ("filter(d, has(d.uri))", "map(d, true, certificate)"))
+    assert member_problem(kept.serialize()) is None
+    assert "certificate is not used as a whole" in str(member_problem(made.serialize()))
 
 
 @pytest.mark.parametrize(
