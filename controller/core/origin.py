@@ -83,7 +83,7 @@ class Origin:
             answer,
             detail="; ".join(text for text in (answer.detail, words) if text),
             proven=replace(answer.proven, level=level),
-            requirements=(*told, *answer.requirements),
+            requirements=(*told, *(answer.requirements or _untold(rest, answer))),
         )
 
     def _standing_for(self, evidence: Evidence) -> Standing:
@@ -118,3 +118,10 @@ class Origin:
 
 def _among(signer: Signer, others: tuple[Signer, ...]) -> bool:
     return any(same_signer(signer, other) for other in others)
+
+
+def _untold(rest: Demand, answer: Answer) -> tuple[RequirementVerdict, ...]:
+    """Where there is no statement at all, the first part that is left is the one that misses it."""
+    first, *others = rest.names
+    missed = RequirementVerdict(name=first, outcome=answer.reason.outcome, detail=answer.detail)
+    return (missed, *(RequirementVerdict(name=one, outcome=None) for one in others))

@@ -180,6 +180,13 @@ def test_a_summary_that_is_not_accepted_hides_no_closer_provenance(statement: Ve
     assert reason(acceptance(), statement, branch, asked=EXPECTED) is Reason.RefNotAllowed
 
 
+def test_what_a_summary_leaves_and_nothing_shows_is_told_beside_what_it_covers() -> None:
+    found = judged(acceptance(), summary(), asked=replace(EXPECTED, max_age=DAY))
+    told = [(one.name, one.outcome) for one in found.requirements]
+    assert told == [("buildLevel", Outcome.PASS), ("sources", Outcome.FAIL), ("build", None)]
+    assert "no provenance" in found.requirements[1].detail
+
+
 def test_what_an_entry_covers_and_nobody_asks_makes_no_difference() -> None:
     entry = acceptance(Part.DEPENDENCIES)
     assert reason(entry, summary()) is Reason.NoProvenance
