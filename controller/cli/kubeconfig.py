@@ -12,6 +12,7 @@ _IN_HOME = Path(".kube", "config")
 user_kubeconfig_option = click.option(
     "--kubeconfig",
     envvar=["NAVICERT_KUBECONFIG", "KUBECONFIG"],
+    type=click.Path(),  # or several, joined
     metavar="FILE",
     help="The cluster is that of its current context; default: the user's own.",
 )

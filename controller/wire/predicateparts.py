@@ -26,10 +26,12 @@ class Builder(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-class _Descriptor(msgspec.Struct, frozen=True):
+class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
     uri: str | None = None
     digest: DigestSet | None = None
     name: str | None = None
+    media_type: str | None = None
+    download_location: str | None = None
 
 
 _Descriptors = tuple[_Descriptor, ...]
@@ -50,7 +52,16 @@ def resources(texts: Resources | None) -> tuple[Resource, ...]:
 
 def dependencies(found: tuple[Resource, ...]) -> tuple[Dependency, ...]:
     """The same for the record, with the addresses as written."""
-    return tuple(Dependency(uri=each.uri or None, digests=each.digests) for each in found)
+    return tuple(
+        Dependency(
+            uri=each.uri or None,
+            digests=each.digests,
+            name=each.name or None,
+            media_type=each.media_type or None,
+            download_location=each.download_location or None,
+        )
+        for each in found
+    )
 
 
 def parameters(text: msgspec.Raw) -> Mapping[str, object]:
@@ -69,4 +80,10 @@ def one(*spellings: str | None, what: str) -> str | None:
 
 
 def _resource(read: _Descriptor) -> Resource:
-    return Resource(uri=read.uri or "", digests=read.digest or {}, name=read.name or "")
+    return Resource(
+        uri=read.uri or "",
+        digests=read.digest or {},
+        name=read.name or "",
+        media_type=read.media_type or "",
+        download_location=read.download_location or "",
+    )

@@ -23,6 +23,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     uri: str = ""
     digests: Mapping[str, str] = msgspec.field(default_factory=dict)
     name: str = ""
+    media_type: str = ""
+    download_location: str = ""
 
     @property
     def commit(self) -> str | None:

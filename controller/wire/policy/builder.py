@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from controller.wire.policy import forms
 from controller.wire.policy.common import BuildLevel, BuildType, GlobText, Signers, Text, Timestamp, Trigger
 from controller.wire.policy.nodes import Fields, Node, Rule, ordered
 
@@ -36,10 +37,7 @@ class BuilderSpec(Node):
     """SameAsSigner: the provenance names the certificate's own identity. Listed: it names one of builderIDs."""
     builder_ids: Annotated[list[GlobText], Field(min_length=1, max_length=32)] | None = None
     """With Listed, and only then: builder ids, or globs over them; always the whole string."""
-    minimum_version: (
-        Annotated[str, Field(max_length=32, pattern=r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})$")]
-        | None
-    ) = None
+    minimum_version: Annotated[str, Field(max_length=32, pattern=forms.VERSION)] | None = None
     """The lowest version of the tag in the signer's name."""
     build_types: Annotated[list[BuildType], Field(min_length=1, max_length=32)] | None = None
     """Build types that this builder is believed for; absent: any."""

@@ -8,14 +8,11 @@ from pydantic import AfterValidator, Field
 from controller.core.patterns import Glob, ImageGlob
 from controller.expressions import MAX_EXPRESSION_CHARACTERS, MAX_PATTERN_CHARACTERS, compile_pattern
 from controller.wire.duration import DURATION, parse_duration
+from controller.wire.policy import forms
 from controller.wire.policy.nodes import RFC3339, Fields, Node, Rule, exactly_one, instant, together
 from controller.wire.policy.references import DEFAULT_TRUST_ROOT
 
 PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
-
-_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 
 def _glob(text: str) -> str:
@@ -45,11 +42,11 @@ def duration(text: str | None) -> timedelta | None:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
-Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\S")]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_NAME)]
-KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAME)]
-URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")]
-BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")]  # Tekton's have no scheme
+Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=forms.ANYTHING)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=forms.NAME)]
+KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=forms.NAME)]
+URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=forms.URI)]
+BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=forms.UNBROKEN)]  # Tekton's have no scheme
 GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
 ImageGlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_image_glob)]
 RegExpText = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS), AfterValidator(_reg_exp)]
@@ -59,9 +56,9 @@ Timestamp = Annotated[
     Field(max_length=40, pattern=RFC3339, json_schema_extra={"format": "date-time"}),
     AfterValidator(_time),
 ]
-LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
-LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
-Trigger = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=forms.LABEL_KEY)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=forms.LABEL_VALUE)]
+Trigger = Annotated[str, Field(min_length=1, max_length=63, pattern=forms.TRIGGER)]
 BuildLevel = Annotated[int, Field(ge=1, le=3)]
 SourceLevel = Annotated[int, Field(ge=1, le=4)]
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from controller.wire.policy import forms
 from controller.wire.policy.common import (
     URI,
     BuildLevel,
@@ -23,7 +24,7 @@ from controller.wire.policy.nodes import Fields, Node, Rule
 
 ImageGlobs = Annotated[list[ImageGlobText], Field(min_length=1, max_length=64)]
 ForgeIDs = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[0-9]+$")]], Field(min_length=1, max_length=32)
+    list[Annotated[str, Field(min_length=1, max_length=20, pattern=forms.NUMBER)]], Field(min_length=1, max_length=32)
 ]
 
 
@@ -71,7 +72,7 @@ class Deny(Node):
     """Images that are refused whatever they carry."""
 
     digests: Annotated[
-        list[Annotated[str, Field(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]],
+        list[Annotated[str, Field(max_length=71, pattern=forms.DIGEST)]],
         Field(min_length=1, max_length=1024),
     ]
     """sha256: and 64 lower-case hexadecimal digits each."""

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from controller.wire.policy import forms
 from controller.wire.policy.common import PEM_CHARACTERS, PUBLIC_ONLY, Duration, KeyName, ObjectName, Text, Timestamp
 from controller.wire.policy.nodes import Node, Rule, exactly_one, only_with, ordered
 
@@ -20,7 +21,7 @@ class ConfigMapReference(Node):
     """A key of a ConfigMap in Navicert's own namespace."""
 
     name: ObjectName
-    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=forms.KEY_OF_CONFIG_MAP)]
 
 
 class TrustedRoot(Node):
@@ -36,7 +37,7 @@ class TrustedRoot(Node):
 class Tuf(Node):
     """A TUF repository that serves the trusted root."""
 
-    url: Annotated[str, Field(max_length=1024, pattern=r"^https://\S+$")]
+    url: Annotated[str, Field(max_length=1024, pattern=forms.HTTPS)]
     root: Annotated[str, Field(min_length=2, max_length=TRUSTED_ROOT_CHARACTERS)]
     """The root metadata to start from."""
     target: Text
