@@ -49,8 +49,9 @@ tools: .venv/.stamp ## Build etcd, kube-apiserver, registries, cosign and helm, 
 	$(BIN)/python -m tests.tools.packages
 
 .PHONY: crds
-crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions from the models
+crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions, and docs/fields.md, from the models
 	$(BIN)/python -m controller.wire.crd charts/navicert/crds
+	$(BIN)/python -m controller.wire.fieldreference docs/fields.md
 
 .PHONY: manifests
 manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and copy the sample policies
