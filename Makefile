@@ -54,10 +54,10 @@ crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions, and docs/f
 	$(BIN)/python -m controller.wire.fieldreference docs/fields.md
 
 .PHONY: manifests
-manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and copy the sample policies
+manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and the cookbook's policies into manifests/samples
 	$(TOOLS) --only helm
 	$(BIN)/python -m tests.tools.render manifests/install.yaml
-	rm -f manifests/samples/*.yaml && cp controller/demo/policies/*.yaml manifests/samples/
+	$(BIN)/python -m tests.tools.samples manifests/samples
 
 .PHONY: lock
 lock: .venv/.stamp ## Resolve pyproject.toml into uv.lock again; make lock UPGRADE=1 takes newer versions

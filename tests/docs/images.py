@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from controller.core.image import Digest
 from controller.core.reasons import Reason
 from controller.wire.candidate import Candidate
-from tests.support.attesting import REUSABLE, about, bare, keyed, keyless, provenance
+from tests.support.attesting import REUSABLE, about, bare, keyed, keyless, provenance, stamped
 from tests.support.foundry import WORKFLOW_V1, Foundry, SigningKey
-from tests.support.instance import SIGNED
+from tests.support.instance import SIGNED, Instance
 
 D = Digest.of(b"the image")
 DENIED = Digest.parse(f"sha256:{'0' * 64}")
-NAMES = ("release", "security", "operations", "verifier", "old-ci", "google-hosted-worker", "provenance-signer")
+NAMES = (
+    "release",
+    "security",
+    "operations",
+    "verifier",
+    "old-ci",
+    "vendor",
+    "google-hosted-worker",
+    "provenance-signer",
+)
 EXCUSED = Digest.parse(f"sha256:{'1' * 64}")
 KEYS = {name: SigningKey() for name in (*NAMES, "controller", "stranger")}
 SHOP, MALLORY = "https://github.com/acme/shop", "https://github.com/mallory/shop"
@@ -44,11 +54,12 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The image that a recipe admits, the one that it refuses, and why."""
+    """The image that a recipe admits, the one that it refuses, and why; `told` only, where it refuses nothing."""
 
     good: Image
     bad: Image
     reason: Reason
+    told: bool = False
 
 
 def github(
@@ -65,6 +76,20 @@ def github(
 
 def attested(path: str = RELEASE) -> Candidate:
     return github(identity=f"{SHOP}/{path}@{REF}", path=path)
+
+
+@cache
+def own() -> Instance:
+    """GitHub's own, which signs for what is private."""
+    return Instance("github")
+
+
+def attested_in_private(instance: Instance) -> Candidate:
+    identity = f"{SHOP}/{RELEASE}@{REF}"
+    parameters = {"workflow": {"repository": SHOP, "ref": REF, "path": RELEASE}}
+    source = {"uri": f"git+{SHOP}@{REF}", "digest": {"gitCommit": COMMIT}}
+    statement = provenance(D, builder=identity, build_type=WORKFLOW_V1, parameters=parameters, dependencies=[source])
+    return stamped(statement, identity, instance, n22="private")
 
 
 def gitlab(ref: str = "refs/heads/main") -> Candidate:
@@ -115,6 +140,11 @@ def signed(*keys: str) -> tuple[Candidate, ...]:
     return tuple(keyed(Foundry().image_signature(D), KEYS[key]) for key in keys)
 
 
+def vendored(repository: str) -> Candidate:
+    foundry = Foundry()
+    return foundry.signature_layer(foundry.simple_signing(D, repository=repository), KEYS["vendor"]).candidate()
+
+
 def sbom(identity: str = REUSABLE) -> Candidate:
     return keyless(about(D, SPDX, {"spdxVersion": "SPDX-2.3"}), identity)
 
@@ -163,6 +193,11 @@ PAIRS = {
         bad=Image(evidence=(attested(".github/workflows/try.yml"),)),
         reason=Reason.EntryPointMismatch,
     ),
+    "github-private": Pair(
+        good=Image(evidence=(attested_in_private(own()),)),
+        bad=Image(evidence=(attested_in_private(Instance("lookalike")),)),
+        reason=Reason.NotVerified,
+    ),
     "gitlab": Pair(
         good=Image(repository="registry.gitlab.com/acme/shop", evidence=(gitlab(),)),
         bad=Image(repository="registry.gitlab.com/acme/shop", evidence=(gitlab("refs/heads/try"),)),
@@ -178,11 +213,22 @@ PAIRS = {
         bad=Image(repository="registry.acme.example/apps/shop", evidence=(tekton("stranger"),)),
         reason=Reason.NotVerified,
     ),
+    "audit": Pair(good=Image(evidence=(buildkit(),)), bad=Image(), reason=Reason.NoProvenance, told=True),
     "any-provenance": Pair(good=Image(evidence=(buildkit(),)), bad=Image(), reason=Reason.NoProvenance),
     "two-of-three": Pair(
         good=Image(evidence=signed("release", "operations")),
         bad=Image(evidence=signed("release", "release")),
         reason=Reason.ThresholdNotMet,
+    ),
+    "vendor": Pair(
+        good=Image(repository="registry.vendor.example/agent", evidence=(vendored("registry.vendor.example/agent"),)),
+        bad=Image(repository="registry.vendor.example/agent", evidence=(vendored("registry.vendor.example/beta"),)),
+        reason=Reason.NoSignature,
+    ),
+    "mirror": Pair(
+        good=Image(repository="mirror.acme.example/ghcr.io/acme/shop", evidence=(github(),)),
+        bad=Image(repository="mirror.acme.example/ghcr.io/acme/other", evidence=(github(),)),
+        reason=Reason.SourceMismatch,
     ),
     "sbom": Pair(
         good=Image(evidence=(github(), sbom())),
