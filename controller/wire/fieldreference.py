@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from controller.wire.crd import structural_schema
-from controller.wire.policy.common import Condition, LabelSelector, SignerEntry
+from controller.wire.duration import DURATION
+from controller.wire.policy.common import LABEL_KEY, LABEL_VALUE, NAME, Condition, LabelSelector, SignerEntry
 from controller.wire.policy.kinds import GROUP, KINDS, VERSION
 from controller.wire.policy.requirement import Alternative
 from controller.wire.statusschema import Schema
@@ -28,6 +29,7 @@ _SHARED: Mapping[str, Schema] = {
     "A condition": structural_schema(Condition),
 }
 _ALTERNATIVE = structural_schema(Alternative)
+_WORDS = {NAME: "name in lower case", LABEL_KEY: "label key", LABEL_VALUE: "label value", DURATION: "duration"}
 _ENTRIES = {"string": "characters", "array": "entries", "object": "entries"}
 _BOUNDS = {"string": "Length", "array": "Items", "object": "Properties"}
 
@@ -85,6 +87,8 @@ def _type(field: Schema) -> str:
 def _scalar(field: Schema) -> str:
     if "enum" in field:
         return " or ".join(f"`{one}`" for one in field["enum"])
+    if field.get("pattern") in _WORDS:
+        return _WORDS[field["pattern"]]
     shown = field.get("format", field["type"])
     return f"{shown} `{_escaped(field['pattern'])}`" if "pattern" in field else str(shown)
 

@@ -73,7 +73,7 @@ def everything_believed() -> tuple[Object, ...]:
     inline = {"sigstore": {"trustedRoot": {"inline": json.dumps(acme().trusted_root())}}}
     sigstore = objects.document("TrustRoot", "sigstore", inline)
     # As the catalogue has it, with its trusted root written out.
-    private = {"sigstore": {"trustedRoot": {"inline": json.dumps(own().trusted_root())}}}
+    private: dict[str, Any] = {"sigstore": {"trustedRoot": {"inline": json.dumps(own().trusted_root())}}}
     private["require"] = {"transparencyLog": False, "sct": False, "signedTimestamp": True}
     github = objects.document("TrustRoot", "github", private)
     (keys,) = (written(block.text, "believed") for block in marked("believed", PAGE.name))

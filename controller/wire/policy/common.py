@@ -13,9 +13,9 @@ from controller.wire.policy.references import DEFAULT_TRUST_ROOT
 
 PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
 
-_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 
 def _glob(text: str) -> str:
@@ -46,8 +46,8 @@ def duration(text: str | None) -> timedelta | None:
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
 Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\S")]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_NAME)]
-KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAME)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME)]
+KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME)]
 URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")]
 BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")]  # Tekton's have no scheme
 GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
@@ -60,8 +60,8 @@ Timestamp = Annotated[
     Field(max_length=40, pattern=RFC3339, json_schema_extra={"format": "date-time"}),
     AfterValidator(_time),
 ]
-LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
-LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
 Trigger = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
 BuildLevel = Annotated[int, Field(ge=1, le=3)]
 SourceLevel = Annotated[int, Field(ge=1, le=4)]
