@@ -23,12 +23,13 @@ from controller.wire.admission import parse_review
 from controller.wire.policy import KINDS, parse_objects
 from controller.wire.policy.lint import lint
 from controller.wire.workload import parse_workload
-from tests.docs.images import KEYS, PAIRS, Image, own
+from tests.docs.images import KEYS, Making, own
+from tests.docs.pairs import PAIRS, Image
 from tests.support import objects, reviews
 from tests.support.attesting import attached
 from tests.support.cluster import API, install_kinds
 from tests.support.controlplane import ControlPlane
-from tests.support.instance import JUDGED, acme
+from tests.support.instance import acme
 from tests.support.pages import fill_in, marked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +39,6 @@ RECIPES = {block.note: block.text for block in marked("recipe", PAGE.name)}
 # The exception's end is written for a reader; created now, it may lie 90 days ahead.
 SOON = datetime.now(UTC) + timedelta(days=30)
 PEMS = {name: key.pem for name, key in KEYS.items()}
-# Verified times of what is asked for its age lie before this moment; an exception is judged now.
-NOW = {name: datetime.now(UTC) if name == "exception" else JUDGED for name in PAIRS}
 
 Object = Mapping[str, Any]
 # It is about every image, and says so.
@@ -107,8 +106,8 @@ def decided(kitchen: Kitchen, recipe: str, image: Image) -> Verdict:
 
     async def decision() -> Verdict:
         deadline = asyncio.get_running_loop().time() + 10
-        circumstances = Circumstances(now=NOW[recipe], deadline=deadline, uncovered=Uncovered.ALLOW)
-        gather = attached(*image.evidence)
+        circumstances = Circumstances(now=datetime.now(UTC), deadline=deadline, uncovered=Uncovered.ALLOW)
+        gather = attached(*image.evidence(Making()))
         return await decide(workload, snapshot=kitchen.snapshot(recipe), gather=gather, circumstances=circumstances)
 
     return asyncio.run(decision())
