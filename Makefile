@@ -50,14 +50,15 @@ tools: .venv/.stamp ## Build etcd, kube-apiserver, kubectl, registries, cosign a
 	$(BIN)/python -m tests.tools.packages
 
 .PHONY: crds
-crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions from the models
+crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions, and docs/fields.md, from the models
 	$(BIN)/python -m controller.wire.crd charts/navicert/crds
+	$(BIN)/python -m controller.wire.fieldreference docs/fields.md
 
 .PHONY: manifests
-manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and copy the sample policies
+manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and the cookbook's policies into manifests/samples
 	$(TOOLS) --only helm
 	$(BIN)/python -m tests.tools.render manifests/install.yaml
-	rm -f manifests/samples/*.yaml && cp controller/demo/policies/*.yaml manifests/samples/
+	$(BIN)/python -m tests.tools.samples manifests/samples
 
 .PHONY: lock
 lock: .venv/.stamp ## Resolve pyproject.toml into uv.lock again; make lock UPGRADE=1 takes newer versions

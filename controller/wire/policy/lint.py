@@ -8,12 +8,8 @@ from controller.wire.policy.common import SignerEntry
 from controller.wire.policy.kinds import KINDS, identify
 from controller.wire.policy.lint_trust import builder_advice, exception_advice, root_advice, signer_advice
 from controller.wire.policy.nodes import Node
-from controller.wire.policy.policy import (
-    AcceptedSummary,
-    Alternative,
-    NamespacedPolicySpec,
-    Require,
-)
+from controller.wire.policy.policy import NamespacedPolicySpec
+from controller.wire.policy.requirement import AcceptedSummary, Alternative, Require
 from controller.wire.policy.shape import join, shape_problems
 
 _EVERYTHING = frozenset({"**", "*/**"})
