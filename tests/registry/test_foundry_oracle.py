@@ -160,7 +160,8 @@ def _expecting(form: Form, key: Path) -> list[str | Path]:
     identity: list[str | Path] = ["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER]
     log = [] if form.entry else ["--insecure-ignore-tlog=true"]
     stamps = ["--use-signed-timestamps"] if form.stamped else []
-    return [*(identity if form.certified else ["--key", key]), *log, *stamps]
+    unpromised = [] if form.sct else ["--insecure-ignore-sct=true"]
+    return [*(identity if form.certified else ["--key", key]), *log, *stamps, *unpromised]
 
 
 BUNDLED = {name: form for name, form in {**FORMS, **MESSAGE_FORMS}.items() if form.bundled}
