@@ -65,6 +65,6 @@ def test_a_bundle_is_not_read_further_than_it_may_be_long(tmp_path: Path) -> Non
         file.truncate(4 << 30)  # takes no room on the disk
     done = ran("file", str(endless))
     seconds, mebibytes, code = (float(number) for number in done.stdout.split())
-    assert (code, done.stderr) == (2, "navicert: the bundle is larger than 20 MiB\n")
+    assert (code, done.stderr) == (2, f"navicert: {endless}: the bundle is larger than 20 MiB\n")
     assert seconds < MAX_SECONDS
     assert mebibytes < MAX_MEBIBYTES
