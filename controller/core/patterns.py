@@ -157,7 +157,9 @@ class ImageGlob:
         if host == DEFAULT_HOST and "/" not in path and "**" not in path:
             path = f"library/{path}"
         host_glob = Glob.compile(host, reserved="" if _IPV6_HOST.fullmatch(host) else "?[]{}@")
-        path_glob = Glob.compile(path, reserved="?[]{}@:")
+        if any(mark in path for mark in ":@"):
+            raise MalformedPattern("an image glob is about repositories: leave out the tag and the digest")
+        path_glob = Glob.compile(path, reserved="?[]{}")
         _refuse_unmatchable(host, path)
         return cls(text, host_glob, path_glob)
 

@@ -46,6 +46,12 @@ def test_only_stars_are_special(glob: str) -> None:
         ImageGlob.compile(glob)
 
 
+@pytest.mark.parametrize("glob", ["ghcr.io/acme/shop:latest", "ghcr.io/acme/*@sha256:abc", "nginx/x:1"])
+def test_a_glob_with_a_tag_or_a_digest_is_told_that_it_is_about_repositories(glob: str) -> None:
+    with pytest.raises(MalformedPattern, match="leave out the tag and the digest"):
+        ImageGlob.compile(glob)
+
+
 @pytest.mark.parametrize(
     "glob", ["nginx", "acme/x", "ghcr.io/", "ghcr.io/Acme/*", "**/x", "ghcr.io/a***", "ghcr.io/x:latest", "", "*" * 9]
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.core.policy import BrokenPolicy
-from controller.wire.policy import BrokenObject, compile_exception, compile_policy
+from controller.wire.policy import BrokenObject, compile_builder, compile_exception, compile_policy
 from controller.wire.policy.forms import FORMS
 from controller.wire.policy.kinds import KINDS
 from tests.support import objects
@@ -30,6 +30,28 @@ def test_a_text_of_another_form_is_told_in_words_with_an_example(field: str, par
     assert problem.path == f"spec.require.{field}"
     assert example in problem.message
     assert "^" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("field", "part", "mend"),
+    [
+        ("buildLevel", {"buildLevel": "3"}, "must be a whole number, without quotes"),
+        ("builders", {"builders": "github"}, "must be a list, a dash before each entry"),
+        ("sources", {"sources": SOURCE}, "must be a list, a dash before each entry"),
+        ("sources[0].ownerIDs[0]", {"sources": [{**SOURCE, "ownerIDs": [12]}]}, "must be a text: write it in quotes"),
+        ("sbom", {"buildLevel": 1, "sbom": ["SPDX"]}, "must be an object"),
+    ],
+)
+def test_a_value_of_another_type_is_told_how_to_write_it(field: str, part: Document, mend: str) -> None:
+    broken = compile_policy(policy(require=part)).policy
+    assert isinstance(broken, BrokenPolicy)
+    assert [(one.path, one.message) for one in broken.problems] == [(f"spec.require.{field}", mend)]
+
+
+def test_a_truth_in_quotes_is_told_how_to_write_it() -> None:
+    found = compile_builder(objects.builder(recordsDependencies="true")).builder
+    assert isinstance(found, BrokenObject)
+    assert [one.message for one in found.problems] == ["must be true or false, without quotes"]
 
 
 def test_the_end_of_an_exception_is_told_in_words() -> None:
