@@ -73,6 +73,13 @@ def test_case_matters_in_what_is_written_and_not_in_what_is_captured_on_forges_t
     assert not accepts("https://git.acme.example/acme/{1}", "https://git.acme.example/acme/Shop")
 
 
+@pytest.mark.case("SRC-004")
+def test_only_ascii_letters_have_a_case_that_makes_no_difference() -> None:
+    template = SourceTemplate.compile("https://github.com/acme/{1}", (ImageGlob.compile("ghcr.io/acme/*"),))
+    assert template.accepts("https://github.com/acme/Kart", ("kart",))
+    assert not template.accepts("https://github.com/acme/\N{KELVIN SIGN}art", ("kart",))
+
+
 @pytest.mark.case("SRC-005")
 @pytest.mark.parametrize("scheme", ["git+http", "http", "git+ssh", "ssh", "git", "file"])
 def test_other_schemes_are_not_compared(scheme: str) -> None:
