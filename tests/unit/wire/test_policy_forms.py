@@ -72,3 +72,19 @@ def dictionaries(value: object) -> list[dict[str, object]]:
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     own = [value] if isinstance(value, dict) else []
     return own + [one for each in below for one in dictionaries(each)]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ({"name": "release"}, "trustRoot comes with name, and only with it"),
+        ({"trustRoot": "acme", "pem": objects.new_pem()}, "trustRoot comes with name, and only with it"),
+        ({"trustRoot": "acme"}, "exactly one of name, pem is required"),
+        ({"trustRoot": "acme", "name": "release", "pem": objects.new_pem()}, "exactly one of name, pem is required"),
+    ],
+)
+def test_a_key_is_named_in_its_root_or_stands_there_itself(key: Document, told: str) -> None:
+    broken = compile_policy(policy(require={"signatures": [{"signers": [{"publicKey": key}]}]})).policy
+    assert isinstance(broken, BrokenPolicy)
+    assert told in [one.message for one in broken.problems]
+    assert {one.path for one in broken.problems} == {"spec.require.signatures[0].signers[0].publicKey"}
