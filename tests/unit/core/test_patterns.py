@@ -46,9 +46,16 @@ def test_only_stars_are_special(glob: str) -> None:
         ImageGlob.compile(glob)
 
 
-@pytest.mark.parametrize("glob", ["ghcr.io/acme/shop:latest", "ghcr.io/acme/*@sha256:abc", "nginx/x:1"])
-def test_a_glob_with_a_tag_or_a_digest_is_told_that_it_is_about_repositories(glob: str) -> None:
-    with pytest.raises(MalformedPattern, match="leave out the tag and the digest"):
+@pytest.mark.parametrize(
+    ("glob", "told"),
+    [
+        ("ghcr.io/acme/shop:latest", "leave out ':'"),
+        ("ghcr.io/acme/*@sha256:abc", "leave out '@'"),
+        ("https://ghcr.io/acme/*", "no scheme"),
+    ],
+)
+def test_a_glob_that_is_no_repositorys_is_told_what_to_leave_out(glob: str, told: str) -> None:
+    with pytest.raises(MalformedPattern, match=told):
         ImageGlob.compile(glob)
 
 

@@ -94,6 +94,13 @@ def test_three_spellings_of_an_expectation_are_one(expected: str) -> None:
     assert accepts(expected, "git+https://github.com/acme/shop")
 
 
+@pytest.mark.parametrize("expected", ["acme/shop", "shop", "acme/{1}"])
+def test_an_expectation_without_a_host_is_a_mistake(expected: str) -> None:
+    with pytest.raises(MalformedPattern, match="the first component is the host"):
+        SourceTemplate.compile(expected, SHOP)
+    assert SourceTemplate.compile("https://git/acme/shop", SHOP).text
+
+
 @pytest.mark.case("REF-015")
 @pytest.mark.parametrize("captured", ["a@b", "a#b", "a?b", "a%2fb", "a:b", "..", "a/../b", "", "a b"])
 def test_captured_text_that_is_more_than_a_name_accepts_nothing(captured: str) -> None:

@@ -195,3 +195,25 @@ def test_what_is_too_large_or_too_deep_is_not_searched_for_fields_without_a_valu
         deep = [deep]
     assert unsaid({"spec": {"a": deep, "b": None}}) == unsaid({"spec": {"b": None}})
     assert unsaid({"spec": {"a": [None] * 20_000, "b": None}}) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "advised"),
+    [
+        (r"https://github.com/acme/ci/.*", True),
+        (r"https://github\.com/acme/ci/\.github/workflows/image.yml@refs/tags/v.*", True),
+        (r"https://github\.com/acme/ci/\.github/workflows/image\.yml@refs/tags/v[0-9.]+", False),
+        (r"https://github[.]com/acme/.*", False),
+    ],
+)
+def test_a_dot_that_stands_for_any_character_is_told(pattern: str, *, advised: bool) -> None:
+    named = {"certificate": {"issuer": GITHUB, "subjectRegExp": pattern}}
+    path = "spec.require.signatures[0].signers[0].certificate.subjectRegExp"
+    assert told(sound(require={"signatures": [{"signers": [named]}]})) == ({path} if advised else set())
+
+
+def test_an_issuer_that_is_no_address_is_told() -> None:
+    named = {"certificate": {"issuer": "token.actions.githubusercontent.com", "subject": "https://github.com/acme/ci"}}
+    assert told(sound(require={"signatures": [{"signers": [named]}]})) == {
+        "spec.require.signatures[0].signers[0].certificate.issuer"
+    }
