@@ -89,7 +89,7 @@ def lint(paths: tuple[Path, ...], *, output: str, strict: bool) -> int:
             elif found is not None:
                 told.append(found)
     told += _review(objects)
-    if not objects and not told:
+    if not objects and not told and not unreadable:
         unreadable.append(f"no object of {GROUP} in what was given")
     _show(screen, Format(output), sorted(set(told)), unreadable)
     failing = any(one.severity == "problem" or strict for one in told)

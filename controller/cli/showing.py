@@ -1,11 +1,13 @@
 """A verdict for people: what was proven of each image, and each requirement with how it came out."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from controller.cli.output import Cell, Column, Screen, Tone
 from controller.core.errors import Problem
 from controller.core.policy import Mode
 from controller.core.reasons import Outcome
+from controller.core.text import printable
 from controller.core.told import RequirementVerdict
 from controller.core.verdict import Finding, ImageVerdict, Proven, Verdict
 from controller.wire.verification import Answer, answer_of
@@ -26,11 +28,15 @@ _NAME_WIDTH = 9
 _WORD_WIDTH = 5
 
 
-def show_problems(screen: Screen, problems: Mapping[str, Iterable[Problem]]) -> None:
-    """Every object that is broken, on the error stream, with all that is wrong with it."""
+def show_problems(screen: Screen, problems: Mapping[str, Iterable[Problem]], *, files: Iterable[Path]) -> None:
+    """Every object that is broken, on the error stream, with all that is wrong with it, and what tells the lines of
+    the files that they were read from, if they were."""
     for name, found in sorted(problems.items()):
         for problem in found:
             screen.problem(f"{name} is broken: {problem}")
+    named = printable(" ".join(map(str, files)))
+    if problems and named:
+        screen.problem(f"navicert lint {named} tells the lines")
 
 
 def show_verdict(screen: Screen, verdict: Verdict) -> None:

@@ -16,6 +16,7 @@ from controller.cli.known import Known
 from controller.cli.options import FILE
 from controller.cli.output import TEXT_OR_JSON, Format, Screen, Tone
 from controller.cli.policytests import PolicyTestFile, find_test_files, read_known, run_test
+from controller.cli.showing import show_problems
 from controller.core.errors import MalformedDocument, MalformedReview
 from controller.core.text import printable
 from controller.wire.junit import Case, Suite, render_junit
@@ -72,9 +73,12 @@ def test(paths: tuple[Path, ...], *, junit: Path | None, trusted_root: Path | No
     screen = Screen.over(sys.stdout, sys.stderr)
     files = find_test_files(paths)
     with screen.progress("testing") as tell:
-        outcomes = asyncio.run(_run(files, trusted_root, tell))
+        known = [read_known(file, trusted_root=trusted_root) for file in files]
+        outcomes = asyncio.run(_run(zip(files, known, strict=True), tell))
     if junit is not None:
         _write(junit, outcomes)
+    for file, policies in zip(files, known, strict=True):
+        _show_problems(screen, file, policies)
     if Format(output) is Format.JSON:
         screen.document({"outcomes": [asdict(one) for one in outcomes]})
     else:
@@ -82,13 +86,10 @@ def test(paths: tuple[Path, ...], *, junit: Path | None, trusted_root: Path | No
     return FAILED if any(one.differences for one in outcomes) else 0
 
 
-async def _run(
-    files: Sequence[PolicyTestFile], trusted_root: Path | None, tell: Callable[[str], None]
-) -> tuple[Outcome, ...]:
+async def _run(files: Iterable[tuple[PolicyTestFile, Known]], tell: Callable[[str], None]) -> tuple[Outcome, ...]:
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify") as executor:
-        for file in files:
-            known = read_known(file, trusted_root=trusted_root)
+        for file, known in files:
             for one in file.tests.tests:
                 tell(f"{file.path}: {printable(one.name)}")
                 started = time.monotonic()
@@ -109,6 +110,12 @@ async def _differences(
         told = str(error).replace("request.object", "workload") if isinstance(error, MalformedReview) else str(error)
         raise MalformedDocument(f"{file.path}: test {printable(one.name)!r}: {told}") from error
     return differences(one.expect, verdict)
+
+
+def _show_problems(screen: Screen, file: PolicyTestFile, known: Known) -> None:
+    snapshot = known.store.current()
+    if snapshot is not None:
+        show_problems(screen, snapshot.problems, files=map(file.beside, file.tests.policies))
 
 
 def _show(screen: Screen, outcomes: Sequence[Outcome]) -> None:

@@ -117,7 +117,7 @@ def verify(images: tuple[str, ...], **options: Any) -> int:
         in_force, verdict = asyncio.run(judged(tell))
     problems = in_force.snapshot.problems
     if form is Format.TEXT:
-        show_problems(screen, problems)
+        show_problems(screen, problems, files=origin.policies)
         show_verdict(screen, verdict)
     else:
         screen.document(render_verification(verdict, problems), form)

@@ -161,7 +161,8 @@ def _dependency_miss(demand: Demand, testimony: Testimony, voice: Voice, questio
 def _source_level_miss(demand: Demand, voice: Voice, question: Question) -> Found | None:
     if not demand.source_levels:
         return None
-    missed = (source_level_miss(asked, voice, question.source_summaries) for asked in demand.source_levels)
+    summaries, now = question.source_summaries, question.moment.now
+    missed = (source_level_miss(asked, voice, summaries, now) for asked in demand.source_levels)
     return _at(Step.SOURCE_LEVEL, next((miss for miss in missed if miss is not None), None))
 
 

@@ -148,6 +148,8 @@ class ImageGlob:
         """Compile; raises MalformedPattern for anything that could not match a normalised name as meant."""
         if text == "**":
             return cls(text, Glob.compile("*"), Glob.compile("**"))
+        if "://" in text:
+            raise MalformedPattern("an image glob has no scheme: write host/path, as in docker.io/library/nginx")
         host, slash, path = text.partition("/")
         if not slash:
             raise MalformedPattern("an image glob is host/path, as in docker.io/library/nginx; ** alone is every image")
@@ -157,7 +159,9 @@ class ImageGlob:
         if host == DEFAULT_HOST and "/" not in path and "**" not in path:
             path = f"library/{path}"
         host_glob = Glob.compile(host, reserved="" if _IPV6_HOST.fullmatch(host) else "?[]{}@")
-        path_glob = Glob.compile(path, reserved="?[]{}@:")
+        if mark := next((char for char in path if char in ":@"), None):
+            raise MalformedPattern(f"an image glob is about repositories: leave out {mark!r} and what follows it")
+        path_glob = Glob.compile(path, reserved="?[]{}")
         _refuse_unmatchable(host, path)
         return cls(text, host_glob, path_glob)
 

@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
+
+MAX_CLOCK_LEAD = timedelta(hours=24)  # of a verifier's clock before ours, as of a log's
 
 _BUILD_TRACK = "SLSA_BUILD"
 _LEVEL = re.compile(r"SLSA_(BUILD|SOURCE)_LEVEL_([0-9]{1,3})")

@@ -48,6 +48,9 @@ class SourceTemplate:
             raise MalformedPattern(
                 "a source repository is exact; {n} inserts what the n-th * of the image glob matched"
             )
+        host = text.partition("/")[0]
+        if "://" not in text and not any(mark in host for mark in ".:@{"):
+            raise MalformedPattern("the first component is the host: write https://github.com/owner/repository")
         url = text if "://" in text else f"https://{text}"
         url = url.removeprefix("git+").removesuffix("/").removesuffix(".git")
         if not _REPOSITORY.fullmatch(_PLACEHOLDER.sub("x", url)):

@@ -11,14 +11,13 @@ from controller.core.evidence import Evidence, Kind, VerifiedStatement
 from controller.core.matchers import accepted
 from controller.core.question import Question
 from controller.core.reasons import Reason
-from controller.core.records import Summary
+from controller.core.records import MAX_CLOCK_LEAD, Summary
 from controller.core.requirements import Part, SummaryAcceptance
 from controller.core.step import Step
 from controller.core.text import printable
 from controller.core.verdict import Proven
 
 _OWN_REPOSITORY = "{repository}"
-_MAX_CLOCK_LEAD = timedelta(hours=24)  # of a verifier's clock before ours, as of a log's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,18 +139,19 @@ def _policy_digests(summary: Summary) -> set[str]:
 def _age_miss(
     statement: VerifiedStatement, summary: Summary, entry: SummaryAcceptance, question: Question
 ) -> tuple[Step, Miss] | None:
-    """By the verifier's own time, else by the verified signing time (SUM-008).
+    """By the verifier's own time, else by the verified signing time (SUM-008); by the earlier one where there are both:
+    what was signed long ago is no younger for a later time that it names.
 
     A time in the future makes no age: nothing of it is accepted where an age is asked, and elsewhere what a clock may
     be ahead.
     """
     now = question.moment.now
-    lead = _MAX_CLOCK_LEAD if entry.max_age is None else timedelta()
+    lead = MAX_CLOCK_LEAD if entry.max_age is None else timedelta()
     if summary.time_verified is not None and summary.time_verified > now + lead:
         detail = "the summary says that it was verified in the future"
         return Step.BUILDER, Miss(reason=Reason.SummaryMismatch, detail=detail)
-    made = summary.time_verified or statement.signed_at
-    miss = age_miss(entry.max_age, made, now)
+    times = (time for time in (summary.time_verified, statement.signed_at) if time is not None)
+    miss = age_miss(entry.max_age, min(times, default=None), now)
     return None if miss is None else (Step.LEVEL, miss)
 
 

@@ -10,7 +10,7 @@ from controller.engine.linking import Snapshot, known_of, without_effect
 from controller.engine.references import look_up
 from controller.trust.root import TrustRoot
 from controller.wire.policy import BrokenObject, UnlinkedException
-from controller.wire.policy.lint import lint
+from controller.wire.policy.lint import lint, unsaid
 
 LONGEST_EXCEPTION = timedelta(days=90)
 """How far ahead an exception may reach, unless that is set otherwise."""
@@ -39,7 +39,7 @@ def review_object(
     problems = tuple(sorted({*_own_problems(compiled), *_too_long(compiled, now, longest_exception)}))
     named = () if snapshot is None else _missing(compiled, snapshot)
     advice = () if problems else (*lint(source), *_expired(compiled, now))
-    return Review(problems=problems, warnings=tuple(sorted({*named, *advice})))
+    return Review(problems=problems, warnings=tuple(sorted({*named, *unsaid(source), *advice})))
 
 
 def _own_problems(compiled: Compiled) -> tuple[Problem, ...]:

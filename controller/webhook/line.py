@@ -64,5 +64,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "builderID": proven.builder_id,
         "source": proven.source,
         "signer": proven.signer,
+        "exception": proven.exception,
+        "ticket": proven.ticket,
     }
     return {name: value for name, value in line.items() if value not in (None, "", [])}

@@ -21,6 +21,7 @@ MAX_LEVELS = 1000  # verified levels, and kinds of dependency levels
 MAX_DIGESTS = 32  # of the policy
 
 _TRACK_LEVEL = re.compile(r"SLSA_(?P<track>[A-Z0-9_]+)_LEVEL_(?:[0-9]+|UNEVALUATED)")
+_FAILED = "FAILED"  # among verifiedLevels: the verification failed, whatever else is said (SLSA v1.2)
 _COUNT = re.compile(r"[0-9]{1,18}")
 
 _Required = Annotated[str, msgspec.Meta(min_length=1)]
@@ -51,7 +52,8 @@ def read_summary(predicate: bytes) -> Summary:
 
     `verifier.id`, `resourceUri`, `verificationResult` and `verifiedLevels` are there, the first two not empty. At most
     one level of each track is listed: of several, the specification allows only the highest, so a summary with more
-    is no summary. Tokens that are no level of a track are kept as written. Raises MalformedAttestation.
+    is no summary. One that passed and lists FAILED has failed. Tokens that are no level of a track are kept as written.
+    Raises MalformedAttestation.
     """
     document = parse_part(predicate, _Predicate, what="the verification summary")
     _refuse_two_levels(document.verified_levels)
@@ -60,7 +62,7 @@ def read_summary(predicate: bytes) -> Summary:
     return Summary(
         verifier_id=document.verifier.id,
         resource_uri=document.resource_uri,
-        passed=document.verification_result == "PASSED",
+        passed=document.verification_result == "PASSED" and _FAILED not in document.verified_levels,
         verified_levels=document.verified_levels,
         policy_uri=policy.uri or None,
         policy_digests=policy.digest,

@@ -23,6 +23,11 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def client(controlplane: ControlPlane) -> Client:
+    return serve_kinds(controlplane)
+
+
+def serve_kinds(controlplane: ControlPlane) -> Client:
+    """Whoever may do everything there, once our kinds are served."""
     client = controlplane.client()
     for path in sorted(CRDS.glob("*.yaml")):
         definition = yaml.safe_load(path.read_text())

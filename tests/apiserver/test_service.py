@@ -276,8 +276,17 @@ def test_a_debug_container_is_pinned_and_judged(cluster: Cluster) -> None:
     assert body["spec"]["ephemeralContainers"][0]["image"] == f"{good}@{cluster.good.digest}"
 
 
-@pytest.mark.case("MODE-022")
 @pytest.mark.case("MODE-016")
+def test_the_digest_that_a_tag_was_pinned_to_is_judged_wherever_the_tag_points_by_then(cluster: Cluster) -> None:
+    unattested = cluster.registry.push_image("acme/shop", content=b"nobody attests this")
+    moved = tag(cluster, "moved", unattested)
+    status, body = cluster.create_pod(container(f"{moved}@{cluster.good.digest}"))
+    assert status == HTTPStatus.CREATED, body
+    tag(cluster, "moved", cluster.good)
+    assert refused(cluster.create_pod(container(f"{moved}@{unattested.digest}")))
+
+
+@pytest.mark.case("MODE-022")
 def test_a_pinned_pod_that_is_applied_again_keeps_its_digest_though_the_tag_moved(cluster: Cluster) -> None:
     moving = tag(cluster, "moving", cluster.good)
     document = {

@@ -25,6 +25,7 @@ _IN_CLUSTER = "what is in a ConfigMap is in the cluster only: files hold none"
 _SEVERAL = "a layout stands for one repository, and says nothing of the other image's"
 NOT_TESTED = {
     "root-is-stale": NOT_VERIFIED["root-is-stale"],
+    "root-is-stale-for-summaries": NOT_VERIFIED["root-is-stale"],
     "root-of-any-age-in-a-config-map": _IN_CLUSTER,
     "audit-errs-beside-a-failing-policy": _SEVERAL,
     "audit-errs-beside-a-passing-policy": _SEVERAL,

@@ -1,6 +1,7 @@
 """Every field of the API decides: two decisions that differ in its value alone come out differently."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -33,6 +34,35 @@ async def test_the_value_of_the_field_alone_decides(pair: Pair) -> None:
     if not verdict.allowed:
         assert response["status"]["code"] == expected["code"]
         assert reasons.pop() in response["status"]["message"]
+
+
+REQUIRED = [pair for pair in PAIRS if pair.asked.startswith("ClusterSLSAPolicy/production require.")]
+
+
+def only_alternative(source: Json) -> Json:
+    """The policy with all that it requires as its one alternative; what has alternatives already stays."""
+    if source["kind"] != "ClusterSLSAPolicy" or "anyOf" in source["spec"].get("require", {}):
+        return source
+    return source | {"spec": source["spec"] | {"require": {"anyOf": [source["spec"]["require"]]}}}
+
+
+def of_the_namespace(source: Json) -> Json:
+    """The policy as the pod's own namespace has it."""
+    if source["kind"] != "ClusterSLSAPolicy":
+        return source
+    return source | {"kind": "SLSAPolicy", "metadata": source["metadata"] | {"namespace": "shop"}}
+
+
+@pytest.mark.parametrize("written", [only_alternative, of_the_namespace])
+@pytest.mark.parametrize("pair", REQUIRED, ids=lambda pair: pair.case.name)
+async def test_it_decides_alike_in_an_alternative_and_in_a_policy_of_the_namespace(
+    pair: Pair, written: Callable[[Json], Json]
+) -> None:
+    expected = pair.case.expected
+    case = replace(pair.case, objects=tuple(map(written, pair.case.objects)))
+    verdict = await decided(case)
+    reasons = {one.reason.name for one in verdict.findings if one.refuses}
+    assert (verdict.allowed, sorted(reasons)) == (expected["allowed"], expected["findings"])
 
 
 @pytest.mark.parametrize("sigstore", PUBLIC.values(), ids=PUBLIC)

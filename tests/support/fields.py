@@ -24,9 +24,13 @@ USUAL_EVIDENCE: list[Json] = [{"provenance": {}}]
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One value of a field in an otherwise fixed situation. Several of them make it decide."""
+    """One value of a field in an otherwise fixed situation. Several of them make it decide.
+
+    `asked` is the object and the path in its spec where the value stands.
+    """
 
     field: str
+    asked: str
     case: Case
 
 
@@ -69,7 +73,7 @@ def _pairs(place: str, entry: Json, objects: list[Json]) -> Iterator[Pair]:
             for one in case.objects:
                 if _address(one) == target:
                     _put(one["spec"], path, filled(value))
-            yield Pair(field=_field(target, path), case=case)
+            yield Pair(field=_field(target, path), asked=entry["at"], case=case)
 
 
 def _expected(refusing: str | None) -> Json:

@@ -1,6 +1,6 @@
 """Policies from files: YAML or JSON text to objects, with one meaning only."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -11,6 +11,15 @@ from controller.wire.policy.kinds import GROUP
 
 _DOCUMENT_CHARACTERS = 4 * 1024 * 1024
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_MENDS: Mapping[str, str] = {
+    "unknown escape character": "a backslash stands for itself in single quotes only: '...'",
+    "'\\t' that cannot start any token": "indent with spaces, not with tabs",
+    "undefined alias": "an anchor holds in its own document only, and a text that begins with * stands in quotes",
+    "expected alphabetic or numeric character": "a text that begins with * or & stands in quotes",
+    "expected ',' or ']'": "a text in [...] that holds a brace or a comma stands in quotes",
+    "mapping values are not allowed here": "look at the indentation, and put a text with a colon and a space in quotes",
+}
+"""What would mend it, by what the parser of YAML complains of."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,7 +83,8 @@ def parse_documents(text: str, name: str) -> list[object]:
         return list(yaml.load_all(text, _Loader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        message = f"line {line}: {error.problem or 'not YAML'}"
+        mend = next((text for complaint, text in _MENDS.items() if complaint in str(error.problem)), "")
+        message = ": ".join(text for text in (f"line {line}", error.problem or "not YAML", mend) if text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         message = f"not YAML that can be read: {type(error).__name__}"
     raise MalformedPolicy([Problem(path=printable(name), message=printable(message))])

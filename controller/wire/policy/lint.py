@@ -10,7 +10,7 @@ from controller.wire.policy.lint_trust import builder_advice, exception_advice, 
 from controller.wire.policy.nodes import Node
 from controller.wire.policy.policy import NamespacedPolicySpec
 from controller.wire.policy.requirement import AcceptedSummary, Alternative, Require
-from controller.wire.policy.shape import join, shape_problems
+from controller.wire.policy.shape import join, shape_problems, size_problem
 
 _EVERYTHING = frozenset({"**", "*/**"})
 _REFS = "refs/"
@@ -28,6 +28,23 @@ def lint(source: Mapping[str, object]) -> tuple[Problem, ...]:
     if shape_problems(model, spec) or not isinstance(spec, dict):
         return ()
     return tuple(sorted(set(_ADVISERS[name.kind](model.model_validate(spec)))))
+
+
+def unsaid(source: Mapping[str, object]) -> tuple[Problem, ...]:
+    """Fields of the spec that are written without a value, in order of path: they count as left out, as the API server
+    sees them, and what was meant to stand there asks for nothing. Nothing for a spec that is too large to look at."""
+    spec = source.get("spec")
+    waiting: list[tuple[str, object]] = [] if size_problem(spec) else [("spec", spec)]
+    found: list[Problem] = []
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(join(path, str(name)), item) for name, item in value.items()]
+            message = "is written without a value and counts as left out: give it one, or remove it"
+            found += [Problem(path=join(path, str(name)), message=message) for name in value if value[name] is None]
+        elif isinstance(value, list):
+            waiting += [(join(path, index), item) for index, item in enumerate(value)]
+    return tuple(sorted(found))
 
 
 def _namespaced_policy(spec: Node) -> Iterator[Problem]:

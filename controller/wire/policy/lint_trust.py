@@ -1,5 +1,6 @@
 """Advice on what is believed: signer entries, builders, roots, and exceptions from it."""
 
+import re
 from collections.abc import Iterator
 
 from controller.core.errors import Problem
@@ -12,6 +13,8 @@ from controller.wire.policy.shape import join
 
 _ANYBODY = frozenset({"*", "**", ".*", ".+", "^.*$", "^.+$"})
 _SHARED_FORGES = frozenset({"https://token.actions.githubusercontent.com", "https://gitlab.com"})
+_LITERAL = re.compile(r"\\.|\[[^\]]*\]", re.DOTALL)  # escapes and classes, in which a dot is itself
+_ANY_CHARACTER = re.compile(r"[A-Za-z0-9]\.[A-Za-z0-9]")
 _REPOSITORY_DEPTH = 5  # https: / (nothing) / host / owner / repository
 
 
@@ -21,10 +24,20 @@ def signer_advice(entries: list[SignerEntry], path: str) -> Iterator[Problem]:
         certificate = entry.certificate
         if certificate is None:
             continue
+        yield from _certificate_advice(certificate, join(path, index, "certificate"))
         field = "subject" if certificate.subject is not None else "subjectRegExp"
         if (certificate.subject or certificate.subject_reg_exp) in _ANYBODY:
             message = f"believes everybody whom {certificate.issuer} identifies, strangers among them"
             yield Problem(path=join(path, index, "certificate", field), message=message)
+
+
+def _certificate_advice(certificate: Certificate, path: str) -> Iterator[Problem]:
+    if "://" not in certificate.issuer:
+        message = "an issuer is exact, as the certificate has it, and that is an address: https://..."
+        yield Problem(path=join(path, "issuer"), message=message)
+    if _ANY_CHARACTER.search(_LITERAL.sub("", certificate.subject_reg_exp or "")):
+        message = r"a dot between letters stands for any character, so for other hosts and files, too: write \."
+        yield Problem(path=join(path, "subjectRegExp"), message=message)
 
 
 def builder_advice(spec: Node) -> Iterator[Problem]:

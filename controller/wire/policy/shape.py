@@ -18,6 +18,19 @@ ITEMS = 1024  # no list of ours may be longer
 MAX_MEMBERS = 10_000  # of a whole spec: telling each of them apart takes a second, and stops everything else
 
 _KEY_OF_MAP = "[key]"
+_OBJECT, _NOT_EMPTY = "must be an object", "must not be empty"
+_WORDS: Mapping[str, str] = {
+    "missing": "is required",
+    "model_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "list_type": "must be a list, a dash before each entry",
+    "string_type": "must be a text: write it in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "too_short": _NOT_EMPTY,
+    "string_too_short": _NOT_EMPTY,
+}
+"""What to tell, by the kinds of pydantic's complaints that say everything by themselves."""
 
 
 def shape_problems(model: type[Node], value: object) -> tuple[Problem, ...]:
@@ -84,8 +97,6 @@ def _closest(steps: list[str | int], names: tuple[str, ...]) -> str:
 
 def _message(kind: str, context: Mapping[str, Any], message: str, closest: str) -> str:
     match kind:
-        case "missing":
-            return "is required"
         case "extra_forbidden":
             return f"no such field; {closest}"
         case "literal_error":
@@ -94,14 +105,10 @@ def _message(kind: str, context: Mapping[str, Any], message: str, closest: str) 
             return FORMS[context["pattern"]]
         case "value_error":
             return str(context["error"])
-        case "model_type" | "dict_type":
-            return "must be an object"
-        case "too_short" | "string_too_short":
-            return "must not be empty"
         case "too_long":
             return f"must have at most {context['max_length']} entries"
         case _:
-            return message.replace("Input should", "must", 1)
+            return _WORDS.get(kind) or message.replace("Input should", "must", 1)
 
 
 def _broken_rules(node: type[Node], fields: Mapping[str, object], path: str) -> Iterator[Problem]:

@@ -113,6 +113,17 @@ def test_names_are_looked_up_among_all_files(tmp_path: Path) -> None:
     assert (code, result.output) == (0, "")
 
 
+def test_a_field_without_a_value_is_a_warning_whatever_else_is_wrong(tmp_path: Path) -> None:
+    code, result = run(write(tmp_path, unsaid=GOOD.replace("buildLevel: 1", "buildLevel: x\n    builders:")))
+    assert code == 1
+    assert "unsaid.yaml:9: warning: ClusterSLSAPolicy/good: spec.require.builders: " in result.output
+
+
+def test_of_a_file_that_can_not_be_read_nothing_else_is_told(tmp_path: Path) -> None:
+    code, result = run(write(tmp_path, bad="a:\n\tb: 1\n"))
+    assert (code, len(result.output.splitlines())) == (2, 1)
+
+
 @pytest.mark.case("CLI-005")
 @pytest.mark.parametrize("text", ["a: [", "a: 1\na: 2\n", "\x00", "", "# nothing\n"])
 def test_what_can_not_be_read_is_told_apart(tmp_path: Path, text: str) -> None:

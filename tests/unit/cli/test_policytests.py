@@ -126,6 +126,18 @@ def test_a_refusal_for_ignorance_is_not_the_refusal_that_was_expected(desk: Desk
     assert desk.test(unknown=unknown | {"expect": {"allowed": False, "code": 503, "findings": [reason]}}).code == 0
 
 
+def test_every_problem_of_a_broken_policy_is_told_beside_what_came_of_it(desk: Desk) -> None:
+    policies = desk.path / "policies" / "all.yaml"
+    *others, policy = yaml.safe_load_all(policies.read_text())
+    policy["spec"] |= {"mode": "enforce", "tags": "pin", "requires": {}, "require": {"buildLevel": "3"}}
+    policies.write_text(yaml.safe_dump_all([*others, policy]))
+    ended = desk.test(good=GOOD)
+    assert ended.code == 1
+    told = [line for line in ended.err.splitlines() if line.startswith(f"{POLICY} is broken: spec.")]
+    assert len(told) == 4
+    assert ended.err.splitlines()[-1] == f"navicert lint {desk.path}/policies tells the lines"
+
+
 def test_it_is_judged_at_the_time_of_the_file(desk: Desk) -> None:
     assert desk.test(good=GOOD).code == 0
     desk.file["now"] = "2026-07-01T00:00:01Z"

@@ -232,6 +232,7 @@ def test_a_policy_that_does_not_compile_is_ignorance_with_all_its_problems(bench
     assert ended.code == 3
     assert "ClusterSLSAPolicy/production (Enforce): PolicyBroken" in ended.out
     assert "ClusterSLSAPolicy/production is broken: spec.require.bildLevel" in ended.err
+    assert ended.err.splitlines()[-1].startswith("navicert lint ")
 
 
 @pytest.mark.parametrize("mode", ["Warn", "Audit"])

@@ -8,9 +8,13 @@ import pytest
 from controller.core.condition import Held
 from controller.core.demand import Demand
 from controller.core.evidence import VerifiedStatement
+from controller.core.expectation import source_miss
 from controller.core.reasons import Outcome, Reason
 from controller.core.requirements import BuildRequirement, DependencyRequirement, Part, Requirements
 from controller.core.signer import Extensions
+from controller.core.step import Step
+from controller.core.testimony import Voice
+from controller.core.verdict import Proven
 from tests.support.facts import BUILD_TYPE, NOW, evidence, finding, policy
 from tests.support.keylessfacts import (
     CLAIM,
@@ -102,6 +106,15 @@ def test_the_closest_statement_gives_the_reason_in_the_order_of_the_steps() -> N
         assert len({one.payload for one in statements}) == 1  # nothing but how close they came tells them apart
         for order in (statements, statements[::-1]):
             assert finding(whole, evidence(*order), *builders).reason is ORDERED[last - 1][0]
+
+
+def test_of_two_lists_of_sources_the_one_that_is_missed_first_counts() -> None:
+    testimony = Voice(builder=workflow(), source=CLAIM, proven=Proven())
+    branch, elsewhere = (alternative(refs=("refs/heads/main",)),), (alternative("https://github.com/evil/shop"),)
+    for groups in ((branch, elsewhere), (elsewhere, branch)):
+        found = source_miss(groups, testimony, ((),))
+        assert found is not None
+        assert (found[0], found[1].reason) == (Step.REPOSITORY, Reason.SourceMismatch)
 
 
 def test_of_equally_close_statements_the_one_with_the_lower_digest_is_told() -> None:

@@ -47,6 +47,19 @@ def test_only_stars_are_special(glob: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("glob", "told"),
+    [
+        ("ghcr.io/acme/shop:latest", "leave out ':'"),
+        ("ghcr.io/acme/*@sha256:abc", "leave out '@'"),
+        ("https://ghcr.io/acme/*", "no scheme"),
+    ],
+)
+def test_a_glob_that_is_no_repositorys_is_told_what_to_leave_out(glob: str, told: str) -> None:
+    with pytest.raises(MalformedPattern, match=told):
+        ImageGlob.compile(glob)
+
+
+@pytest.mark.parametrize(
     "glob", ["nginx", "acme/x", "ghcr.io/", "ghcr.io/Acme/*", "**/x", "ghcr.io/a***", "ghcr.io/x:latest", "", "*" * 9]
 )
 def test_a_glob_that_can_match_no_normalised_name_is_a_mistake(glob: str) -> None:

@@ -73,6 +73,13 @@ def test_case_matters_in_what_is_written_and_not_in_what_is_captured_on_forges_t
     assert not accepts("https://git.acme.example/acme/{1}", "https://git.acme.example/acme/Shop")
 
 
+@pytest.mark.case("SRC-004")
+def test_only_ascii_letters_have_a_case_that_makes_no_difference() -> None:
+    template = SourceTemplate.compile("https://github.com/acme/{1}", (ImageGlob.compile("ghcr.io/acme/*"),))
+    assert template.accepts("https://github.com/acme/Kart", ("kart",))
+    assert not template.accepts("https://github.com/acme/\N{KELVIN SIGN}art", ("kart",))
+
+
 @pytest.mark.case("SRC-005")
 @pytest.mark.parametrize("scheme", ["git+http", "http", "git+ssh", "ssh", "git", "file"])
 def test_other_schemes_are_not_compared(scheme: str) -> None:
@@ -85,6 +92,13 @@ def test_other_schemes_are_not_compared(scheme: str) -> None:
 )
 def test_three_spellings_of_an_expectation_are_one(expected: str) -> None:
     assert accepts(expected, "git+https://github.com/acme/shop")
+
+
+@pytest.mark.parametrize("expected", ["acme/shop", "shop", "acme/{1}"])
+def test_an_expectation_without_a_host_is_a_mistake(expected: str) -> None:
+    with pytest.raises(MalformedPattern, match="the first component is the host"):
+        SourceTemplate.compile(expected, SHOP)
+    assert SourceTemplate.compile("https://git/acme/shop", SHOP).text
 
 
 @pytest.mark.case("REF-015")

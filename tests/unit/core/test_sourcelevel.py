@@ -1,6 +1,7 @@
 """The source level of the commit that was built."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from controller.core.provenance import SourceClaim
 from controller.core.reasons import Reason
 from controller.core.requirements import Requirements, SourceLevelRequirement, SourceVerifier
 from controller.core.signer import Extensions
-from tests.support.facts import evidence, finding, matcher, policy, signer
+from tests.support.facts import NOW, evidence, finding, matcher, policy, signer
 from tests.support.keylessfacts import COMMIT, EXPECTED, SHOP, certificate, certified, keyless, summary, workflow
 
 SCS = "https://scs.example"
@@ -84,6 +85,16 @@ def test_a_source_summary_counts_for_the_statement_of_its_commit_only() -> None:
     assert reason(other, keyless(), attested()) is Reason.Satisfied
     branch = certified(source_repository_ref="refs/heads/main", build_config_uri=None)
     assert reason(branch, other, attested()) is not Reason.Satisfied
+
+
+def test_a_summary_that_was_made_in_the_future_tells_nothing() -> None:
+    def made(time: datetime) -> VerifiedStatement:
+        levels, by = ("SLSA_SOURCE_LEVEL_3",), signer("scs")
+        return summary(levels, by=by, verifier=SCS, resource=SHOP, commit=COMMIT, verified_at=time)
+
+    assert reason(keyless(), made(NOW + timedelta(hours=24))) is Reason.Satisfied
+    assert reason(keyless(), made(NOW + timedelta(hours=24, seconds=1))) is Reason.SourceLevelTooLow
+    assert reason(keyless(), made(NOW - timedelta(days=3650))) is Reason.Satisfied
 
 
 @pytest.mark.case("SRC-039")

@@ -117,6 +117,8 @@ def test_the_age_of_a_summary_is_by_the_verifiers_time_else_by_the_signing_time(
     assert reason(daily, summary(times=())) is Reason.NoSigningTime
     assert reason(daily, summary(verified_at=NOW + SECOND)) is Reason.SummaryMismatch
     assert reason(daily, summary(verified_at=NOW)) is Reason.Satisfied
+    assert reason(daily, summary(verified_at=NOW - SECOND, times=(NOW - DAY - SECOND,))) is Reason.TooOld
+    assert reason(daily, summary(verified_at=NOW - DAY - SECOND, times=(NOW,))) is Reason.TooOld
     assert reason(acceptance(), summary(times=())) is Reason.Satisfied
     assert reason(acceptance(), summary(verified_at=NOW + DAY)) is Reason.Satisfied
     assert reason(acceptance(), summary(verified_at=NOW + DAY + SECOND)) is Reason.SummaryMismatch
@@ -199,6 +201,27 @@ def test_two_summaries_stand_in_for_what_each_covers() -> None:
     other = summary(verifier="https://other.example", payload="O")
     assert finding(both, evidence(summary(), other), workflow()).reason is Reason.Satisfied
     assert finding(both, evidence(summary()), workflow()).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("levels", [(), ("ACME_GOLD",), ("SLSA_BUILD_LEVEL_0",)])
+def test_a_summary_needs_no_level_to_stand_in_for_what_is_none(levels: tuple[str, ...]) -> None:
+    asked = replace(EXPECTED, level=None)
+    assert reason(acceptance(Part.SOURCES), summary(levels), asked=asked) is Reason.Satisfied
+    assert reason(acceptance(Part.SOURCES), summary(levels), asked=EXPECTED) is Reason.NoProvenance
+    assert reason(acceptance(Part.SOURCES), summary(levels, passed=False), asked=asked) is Reason.SummaryMismatch
+
+
+def test_two_summaries_of_one_verifier_by_different_policies_add_up_as_their_entries_say() -> None:
+    level = acceptance(policy_uris={"https://p.example/level"})
+    source = acceptance(Part.SOURCES, policy_uris={"https://p.example/source"})
+    of_level = summary(policy_uri="https://p.example/level", payload="L")
+    of_source = summary((), policy_uri="https://p.example/source", payload="S")
+    both = policy(build=EXPECTED, accept=(level, source))
+    assert finding(both, evidence(of_level, of_source), workflow()).reason is Reason.Satisfied
+    for alone in (of_level, of_source):
+        assert finding(both, evidence(alone), workflow()).reason is Reason.NoProvenance
+    low = summary(("SLSA_BUILD_LEVEL_1",), policy_uri="https://p.example/level", payload="L")
+    assert finding(both, evidence(low, of_source), workflow()).outcome is Outcome.FAIL
 
 
 def test_a_summary_that_falls_short_in_one_covered_part_covers_none() -> None:

@@ -268,6 +268,7 @@ async def test_one_scope_of_credentials_says_nothing_for_another(scene: Scene) -
 
 
 @pytest.mark.case("CACHE-002")
+@pytest.mark.case("POL-023")
 async def test_what_was_judged_by_other_roots_or_for_other_types_is_gathered_anew(scene: Scene) -> None:
     await scene.gathered()
     entry = scene.foundry.key.entry(revoked_at=NOW)

@@ -230,6 +230,21 @@ async def test_an_audited_failure_is_admitted_and_seen_in_the_line_and_the_metri
     assert b'navicert_reviews_total{endpoint="validate",operation="CREATE",outcome="admitted"} 1.0' in exposed
 
 
+@pytest.mark.case("EXC-001")
+async def test_what_an_exception_covers_is_admitted_and_its_name_and_ticket_stand_in_the_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    policies = store(ENFORCED, objects.exception(images=["ghcr.io/acme/shop"]))
+    server = Server(policies, Registry(), now=lambda: datetime(2026, 12, 1, tzinfo=UTC))
+    assert (await server.ask(pods(IMAGE)))["allowed"] is True
+    (excused,) = [one for one in findings(caplog) if "policy" in one]
+    assert (excused["outcome"], excused["exception"], excused["ticket"]) == ("skip", "legacy", "OPS-1234")
+    assert b'navicert_findings_total{mode="Enforce",outcome="skip",reason="Excepted"} 1.0' in server.metrics.render()
+    further_ahead_than_may_be = Server(policies, Registry())
+    assert (await further_ahead_than_may_be.ask(pods(IMAGE)))["allowed"] is False
+
+
 @pytest.mark.case("MODE-017")
 async def test_the_next_review_goes_by_the_edited_policy() -> None:
     policies = store(ENFORCED)

@@ -107,6 +107,23 @@ def test_what_is_no_yaml_is_refused(text: str) -> None:
     assert refusal(text).startswith("policies.yaml: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ('a: "https://github\\.com/acme"', "single quotes"),
+        ("a:\n\tb: 1", "spaces, not with tabs"),
+        ("a: &one 1\n---\nb: *one", "in its own document only"),
+        ("images: *\n", "begins with * or & stands in quotes"),
+        ("repositories: [https://github.com/acme/{1}]", "holds a brace or a comma stands in quotes"),
+        ("a: 1\n  b: 2", "indentation"),
+    ],
+)
+def test_what_is_often_got_wrong_in_yaml_is_told_with_its_line_and_the_mend(text: str, mend: str) -> None:
+    message = refusal(f"# first\n{text}")
+    assert message.startswith("policies.yaml: line ")
+    assert mend in message
+
+
 def test_too_much_is_refused() -> None:
     assert "at most" in refusal("#" * (4 * 1024 * 1024 + 1))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.core.policy import BrokenPolicy
-from controller.wire.policy import BrokenObject, compile_exception, compile_policy
+from controller.wire.policy import BrokenObject, compile_builder, compile_exception, compile_policy
 from controller.wire.policy.forms import FORMS
 from controller.wire.policy.kinds import KINDS
 from tests.support import objects
@@ -32,6 +32,28 @@ def test_a_text_of_another_form_is_told_in_words_with_an_example(field: str, par
     assert "^" not in problem.message
 
 
+@pytest.mark.parametrize(
+    ("field", "part", "mend"),
+    [
+        ("buildLevel", {"buildLevel": "3"}, "must be a whole number, without quotes"),
+        ("builders", {"builders": "github"}, "must be a list, a dash before each entry"),
+        ("sources", {"sources": SOURCE}, "must be a list, a dash before each entry"),
+        ("sources[0].ownerIDs[0]", {"sources": [{**SOURCE, "ownerIDs": [12]}]}, "must be a text: write it in quotes"),
+        ("sbom", {"buildLevel": 1, "sbom": ["SPDX"]}, "must be an object"),
+    ],
+)
+def test_a_value_of_another_type_is_told_how_to_write_it(field: str, part: Document, mend: str) -> None:
+    broken = compile_policy(policy(require=part)).policy
+    assert isinstance(broken, BrokenPolicy)
+    assert [(one.path, one.message) for one in broken.problems] == [(f"spec.require.{field}", mend)]
+
+
+def test_a_truth_in_quotes_is_told_how_to_write_it() -> None:
+    found = compile_builder(objects.builder(recordsDependencies="true")).builder
+    assert isinstance(found, BrokenObject)
+    assert [one.message for one in found.problems] == ["must be true or false, without quotes"]
+
+
 def test_the_end_of_an_exception_is_told_in_words() -> None:
     found = compile_exception(objects.exception(expires="31.12.2026"))
     assert isinstance(found, BrokenObject)
@@ -50,3 +72,19 @@ def dictionaries(value: object) -> list[dict[str, object]]:
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     own = [value] if isinstance(value, dict) else []
     return own + [one for each in below for one in dictionaries(each)]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ({"name": "release"}, "trustRoot comes with name, and only with it"),
+        ({"trustRoot": "acme", "pem": objects.new_pem()}, "trustRoot comes with name, and only with it"),
+        ({"trustRoot": "acme"}, "exactly one of name, pem is required"),
+        ({"trustRoot": "acme", "name": "release", "pem": objects.new_pem()}, "exactly one of name, pem is required"),
+    ],
+)
+def test_a_key_is_named_in_its_root_or_stands_there_itself(key: Document, told: str) -> None:
+    broken = compile_policy(policy(require={"signatures": [{"signers": [{"publicKey": key}]}]})).policy
+    assert isinstance(broken, BrokenPolicy)
+    assert told in [one.message for one in broken.problems]
+    assert {one.path for one in broken.problems} == {"spec.require.signatures[0].signers[0].publicKey"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.wire.policy.lint import lint
+from controller.wire.policy.lint import lint, unsaid
 from tests.support import objects
 from tests.support.objects import Document, builder, document, exception, named_key, policy
 
@@ -175,3 +175,45 @@ def test_what_is_not_sound_gets_no_advice(source: Document) -> None:
 @pytest.mark.parametrize("source", objects.FULL, ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
 def test_advice_stands_at_fields_of_the_object(source: Document) -> None:
     assert all(one.path.startswith("spec.") and one.message for one in lint(source))
+
+
+def test_a_field_without_a_value_is_told_wherever_it_stands() -> None:
+    source = sound(tags=None, require={"buildLevel": 1, "builders": None, "sources": [{**SOURCES[0], "refs": None}]})
+    source["spec"]["match"] = {**IMAGES, "excludeImages": None}
+    assert [one.path for one in unsaid(source)] == [
+        "spec.match.excludeImages",
+        "spec.require.builders",
+        "spec.require.sources[0].refs",
+        "spec.tags",
+    ]
+    assert unsaid(sound(require={"buildLevel": 1})) == unsaid({"spec": None}) == ()
+
+
+def test_what_is_too_large_or_too_deep_is_not_searched_for_fields_without_a_value() -> None:
+    deep: Any = None
+    for _ in range(9000):
+        deep = [deep]
+    assert unsaid({"spec": {"a": deep, "b": None}}) == unsaid({"spec": {"b": None}})
+    assert unsaid({"spec": {"a": [None] * 20_000, "b": None}}) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "advised"),
+    [
+        (r"https://github.com/acme/ci/.*", True),
+        (r"https://github\.com/acme/ci/\.github/workflows/image.yml@refs/tags/v.*", True),
+        (r"https://github\.com/acme/ci/\.github/workflows/image\.yml@refs/tags/v[0-9.]+", False),
+        (r"https://github[.]com/acme/.*", False),
+    ],
+)
+def test_a_dot_that_stands_for_any_character_is_told(pattern: str, *, advised: bool) -> None:
+    named = {"certificate": {"issuer": GITHUB, "subjectRegExp": pattern}}
+    path = "spec.require.signatures[0].signers[0].certificate.subjectRegExp"
+    assert told(sound(require={"signatures": [{"signers": [named]}]})) == ({path} if advised else set())
+
+
+def test_an_issuer_that_is_no_address_is_told() -> None:
+    named = {"certificate": {"issuer": "token.actions.githubusercontent.com", "subject": "https://github.com/acme/ci"}}
+    assert told(sound(require={"signatures": [{"signers": [named]}]})) == {
+        "spec.require.signatures[0].signers[0].certificate.issuer"
+    }

@@ -48,6 +48,11 @@ def test_failed_is_not_passed() -> None:
     assert read(verificationResult="FAILED").passed is False
 
 
+@pytest.mark.parametrize("levels", [["FAILED"], ["SLSA_BUILD_LEVEL_3", "FAILED"]])
+def test_what_lists_failed_among_its_levels_has_not_passed(levels: list[str]) -> None:
+    assert read(verifiedLevels=levels).passed is False
+
+
 @pytest.mark.parametrize("result", ["passed", "PASSED ", "", None, True])
 def test_any_other_result_is_malformed(result: object) -> None:
     with pytest.raises(MalformedAttestation):
