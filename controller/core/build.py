@@ -94,7 +94,7 @@ def _further(one: Try, voice: Voice, question: Question) -> Try:
     """The try with the steps that the time, the workload and other images decide, too."""
     demand, testimony = one.demand, one.testimony
     found = (
-        _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.moment.now))
+        _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.season))
         or _condition_miss(demand, testimony, question)
         or _dependency_miss(demand, testimony, voice, question)
         or _source_level_miss(demand, voice, question)
@@ -135,7 +135,7 @@ def _parameter_miss(demand: Demand, testimony: Testimony) -> Found | None:
 def _condition_miss(demand: Demand, testimony: Testimony, question: Question) -> Found | None:
     if not demand.conditions:
         return None
-    return _at(Step.CONDITIONS, condition_miss(demand.conditions, question.facts(testimony.statement)))
+    return _at(Step.CONDITIONS, condition_miss(demand.conditions, testimony.statement, question))
 
 
 def _dependency_miss(demand: Demand, testimony: Testimony, voice: Voice, question: Question) -> Found | None:

@@ -139,12 +139,11 @@ def _age_miss(
     statement: VerifiedStatement, summary: Summary, entry: SummaryAcceptance, question: Question
 ) -> tuple[Step, Miss] | None:
     """By the verifier's own time, else by the verified signing time (SUM-008)."""
-    now = question.moment.now
-    if entry.max_age is not None and summary.time_verified is not None and summary.time_verified > now:
+    claimed, season = summary.time_verified, question.season
+    if entry.max_age is not None and claimed is not None and season.is_ahead(claimed):
         detail = "the summary says that it was verified in the future"
         return Step.BUILDER, Miss(reason=Reason.SummaryMismatch, detail=detail)
-    made = summary.time_verified or statement.signed_at
-    miss = age_miss(entry.max_age, made, now)
+    miss = age_miss(entry.max_age, claimed or statement.signed_at, season)
     return None if miss is None else (Step.LEVEL, miss)
 
 

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from controller.core.dependencies import wanted_dependencies
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
-from controller.core.evaluate import Selected, children_matter, judge_image, needs_evidence, select
+from controller.core.evaluate import children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest, ImageReference
-from controller.core.match import Applies
 from controller.core.policy import Mode, Policy, Uncovered
 from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
 from controller.core.reasons import Outcome, Reason
+from controller.core.season import Season
+from controller.core.selection import Selected
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.work import share_of_work
 from controller.core.workload import Workload, WorkloadImage
@@ -138,9 +139,9 @@ class _Review:
         """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
         (SUM-015). Of more than MAX_DEPENDENCIES nothing is known of the others, which meets no requirement."""
         policies = self._snapshot.policies
-        question = Question.of(policies, self._workload, request.reference, evidence, self._moment)
-        sound = [policy for policy, applies in selected if isinstance(policy, Policy) and applies is Applies.YES]
-        wanted = wanted_dependencies(sound, question) if question is not None else ()
+        season = Season(self._moment.now)
+        question = Question.of(policies, self._workload, request.reference, evidence, self._moment, season)
+        wanted = wanted_dependencies(selected.sound, question) if question is not None else ()
         asked = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
         found = await _all([self._evidence(one) for one in asked])
         return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}

@@ -25,6 +25,7 @@ LEAST_SIZE = 64  # values: an expression over small things costs some microsecon
 BYTES_OF_VALUE = 32  # that cost no more than one value does
 _PUNCTUATION = (b",", b":", b"[", b"{")
 _OF_PREDICATE = frozenset({"provenance", "predicate"})
+_OF_REVIEW = frozenset({"now", "workload"})
 _ENGINE_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
@@ -55,13 +56,23 @@ def compile_condition(name: str, expression: str, message: str | None, use: Use)
     if isinstance(cost, str):
         return cost
     test = partial(_test, compiled, cost, use)
-    return Condition(name=name, expression=expression, message=message, test=test)
+    return Condition(name=name, expression=expression, message=message, lasting=_lasts(use, expression), test=test)
 
 
 @cache
-def _environment(use: Use) -> Env:
-    declared = {name: type_ for name, type_ in TYPES.items() if name != "provenance" or use is Use.BUILD}
-    return NewEnv(variables=declared)
+def _environment(use: Use, without: frozenset[str] = frozenset()) -> Env:
+    absent = without if use is Use.BUILD else without | {"provenance"}
+    return NewEnv(variables={name: type_ for name, type_ in TYPES.items() if name not in absent})
+
+
+def _lasts(use: Use, expression: str) -> bool:
+    """Whether it compiles where neither time nor workload are declared: the engine itself says that it names neither."""
+    try:
+        _environment(use, _OF_REVIEW).compile(expression)
+    except _ENGINE_ERRORS:
+        return False
+    else:
+        return True
 
 
 def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Held, str]:
