@@ -16,10 +16,10 @@ _COVERING_KIND = "ClusterSLSAPolicy"
 class Selected:
     """Policies with whether they apply, in order of name. Told from others by identity: equal scopes share one.
 
-    `sound` are those that can be judged and surely apply, `trust_roots` those that they and others among them name.
-    `conditional` says that some condition has a say. `covers` tells whether a ClusterSLSAPolicy in Enforce or Warn
-    judges an image whose reference can be read, and `covers_unread` any other: a tenant's own policy covers nothing
-    (POL-024).
+    `sound` are those that can be judged and surely apply, `trust_roots` those that any of them names, `strictest` is
+    the strictest mode. `conditional` says that some condition has a say. `covers` tells whether a ClusterSLSAPolicy in
+    Enforce or Warn judges an image whose reference can be read, and `covers_unread` any other: a tenant's own policy
+    covers nothing (POL-024).
 
     Under Enforce whatever keeps a policy from being judged refuses by itself. Under Warn it would only warn, so there
     ignorance does not cover: a broken policy, an unknown scope, a reference that could be any image. A policy that
@@ -29,7 +29,7 @@ class Selected:
     members: tuple[Member, ...]
     sound: tuple[Policy, ...] = field(init=False)
     trust_roots: frozenset[str] = field(init=False)
-    modes: frozenset[Mode] = field(init=False)
+    strictest: Mode = field(init=False)
     conditional: bool = field(init=False)
     covers: bool = field(init=False)
     covers_unread: bool = field(init=False)
@@ -40,7 +40,8 @@ class Selected:
         covering = [one for one in self.members if one[0].name.kind == _COVERING_KIND]
         object.__setattr__(self, "sound", sound)
         object.__setattr__(self, "trust_roots", frozenset().union(*(policy.trust_roots for policy in compiled)))
-        object.__setattr__(self, "modes", frozenset(policy.mode for policy, _ in self.members))
+        modes = {policy.mode for policy, _ in self.members}
+        object.__setattr__(self, "strictest", next((mode for mode in Mode if mode in modes), Mode.AUDIT))
         object.__setattr__(self, "conditional", any(policy.kept for policy in sound))
         object.__setattr__(self, "covers", any(_covers(policy, applies) for policy, applies in covering))
         object.__setattr__(self, "covers_unread", any(policy.mode is Mode.ENFORCE for policy, _ in covering))

@@ -44,7 +44,7 @@ class WorkloadImage:
     @classmethod
     def of(cls, text: str, slots: tuple[Slot, ...]) -> "WorkloadImage":
         """Read the image as the workload writes it. Never raises: a malformed one is judged, not lost."""
-        shown, reference = _kept(text) if len(text) <= _MAX_KEPT_CHARACTERS else _read(text)
+        shown, reference = read_image(text)
         return cls(slots=slots, text=shown, reference=reference)
 
 
@@ -64,6 +64,24 @@ class Workload:
     images: tuple[WorkloadImage, ...]
     namespace_labels: Mapping[str, str] | None
     mirror: bool = False
+
+    def within(self, namespace_labels: Mapping[str, str] | None) -> "Workload":
+        """The same in a namespace with these labels."""
+        return Workload(
+            kind=self.kind,
+            namespace=self.namespace,
+            name=self.name,
+            form=self.form,
+            labels=self.labels,
+            images=self.images,
+            namespace_labels=namespace_labels,
+            mirror=self.mirror,
+        )
+
+
+def read_image(text: str) -> tuple[str, ImageReference | None]:
+    """What the text is when it is shown, and the reference that it is, if it is one."""
+    return _kept(text) if len(text) <= _MAX_KEPT_CHARACTERS else _read(text)
 
 
 def _read(text: str) -> tuple[str, ImageReference | None]:

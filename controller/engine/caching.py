@@ -1,7 +1,7 @@
 """Gathering for all reviews of a process: what is known is used again, what is under way is shared."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
@@ -9,8 +9,8 @@ from controller.core.errors import NavicertError
 from controller.core.evidence import Evidence
 from controller.core.image import Repository
 from controller.engine.cache import DEFAULT_BYTES, INCOMPLETE_SECONDS, Clock, Counts, EvidenceCache, Key, key_of
-from controller.engine.evidence import Gatherer, gather
-from controller.engine.gathering import GatherRequest
+from controller.engine.evidence import Gatherer, gather, question_of
+from controller.engine.gathering import GatherRequest, Known
 from controller.engine.look import Found
 from controller.engine.question import Image, Question
 from controller.engine.sharing import Flight, bounded
@@ -62,9 +62,14 @@ class CachingGatherer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def __call__(self, request: GatherRequest) -> Evidence:
-        """As `evidence.gather`."""
-        return await gather(request, self)
+    def __call__(self, request: GatherRequest) -> Awaitable[Evidence]:
+        """As `evidence.gather`; Known where nothing but what is remembered has to be asked."""
+        digest = request.reference.digest
+        if digest is not None and not request.stale and not request.children:
+            known = self._known(self._key(question_of(request, digest)), request)
+            if known is not None:
+                return Known(known.evidence)
+        return gather(request, self)
 
     async def resolve(self, request: GatherRequest) -> Image | None:
         """What the request's tag points to now. Raises as `question.resolve` does."""
@@ -79,11 +84,9 @@ class CachingGatherer:
 
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
-        elsewhere = self._gatherer.means.evidence_repository(question.repository)
-        key = key_of(question, evidence_repository=elsewhere, scope=self._scope(question.repository))
-        known = self._cache.get(key, max_age=request.max_age)
+        key = self._key(question)
+        known = self._known(key, request)
         if known is not None:
-            self.counts.hits += 1
             return known
         flight = self._flights.get(key)
         if flight is None:
@@ -94,6 +97,15 @@ class CachingGatherer:
             self.counts.shared += 1
             flight.extend(request.latest)
         return await flight.found_by(request.deadline)
+
+    def _key(self, question: Question) -> Key:
+        elsewhere = self._gatherer.means.evidence_repository(question.repository)
+        return key_of(question, evidence_repository=elsewhere, scope=self._scope(question.repository))
+
+    def _known(self, key: Key, request: GatherRequest) -> Found | None:
+        found = self._cache.get(key, max_age=request.max_age)
+        self.counts.hits += found is not None
+        return found
 
     def _landed(self, key: Key, task: asyncio.Task[Found]) -> None:
         del self._flights[key]

@@ -1,7 +1,7 @@
 """The one decision: workload and policies in, verdict out. Webhook, scan, command line and policy tests call it."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertErro
 from controller.core.evaluate import children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest, ImageReference
-from controller.core.policy import Mode, Policy, Uncovered
+from controller.core.policy import Mode, Uncovered
 from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
 from controller.core.reasons import Outcome, Reason
 from controller.core.season import Season
@@ -19,7 +19,7 @@ from controller.core.selection import Selected
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.work import share_of_work
 from controller.core.workload import Workload, WorkloadImage
-from controller.engine.gathering import Gather, GatherRequest
+from controller.engine.gathering import Gather, GatherRequest, Known
 from controller.engine.policies import Snapshot
 
 _T = TypeVar("_T")
@@ -50,11 +50,6 @@ class Circumstances:
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
     patience: Mapping[Mode, float] = field(default_factory=lambda: PATIENCE)
 
-    @property
-    def moment(self) -> Moment:
-        """What judgement takes of them."""
-        return Moment(now=self.now, uncovered=self.uncovered, exception_maximum=self.exception_maximum)
-
 
 async def decide(
     workload: Workload, *, snapshot: Snapshot | None, gather: Gather, circumstances: Circumstances
@@ -68,20 +63,18 @@ async def decide(
     """
     if snapshot is None:
         return conclude(tuple(_unsynced(image) for image in workload.images), expected=len(workload.images))
-    review = _Review(workload, snapshot, gather, circumstances)
-    selections: list[Selected] = []
-    for image in workload.images:
-        await review.give_way()
-        selections.append(select(snapshot.policies, workload, image))
-    pairs = list(zip(workload.images, selections, strict=True))
-    needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, workload.form, image)]
-    served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
-    looked_up = await _all([review.look_up(*pairs[place]) for place in served])
-    verdicts = dict(zip(served, looked_up, strict=True))
-    for place, (image, selected) in enumerate(pairs):
-        if place not in verdicts:
-            verdicts[place] = await review.judge(image, selected, _too_many(image) if place in beyond else None)
-    return conclude(tuple(verdicts[place] for place in range(len(pairs))), expected=len(workload.images))
+    verdicts = await _Review(workload, snapshot, gather, circumstances).verdicts()
+    return conclude(verdicts, expected=len(workload.images))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What evidence was asked for, and the answer as it comes."""
+
+    image: WorkloadImage
+    selected: Selected
+    request: GatherRequest
+    answer: Awaitable[Evidence]
 
 
 class _Review:
@@ -93,8 +86,39 @@ class _Review:
         self._gather = gather
         self._circumstances = circumstances
         self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
-        self._moment = replace(circumstances.moment, work=share_of_work(len(workload.images)))
+        self._moment = Moment(
+            now=circumstances.now,
+            uncovered=circumstances.uncovered,
+            exception_maximum=circumstances.exception_maximum,
+            work=share_of_work(len(workload.images)),
+        )
         self._steps = 0
+
+    async def verdicts(self) -> tuple[ImageVerdict, ...]:
+        """One for each image, in their order. Where all evidence is at hand it takes no task of its own."""
+        pairs: list[tuple[WorkloadImage, Selected]] = []
+        for image in self._workload.images:
+            await self.give_way()
+            pairs.append((image, select(self._snapshot.policies, self._workload, image)))
+        form = self._workload.form
+        needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, form, image)]
+        served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
+        verdicts = dict(zip(served, await self._look_up([self._ask(*pairs[place]) for place in served]), strict=True))
+        for place, (image, selected) in enumerate(pairs):
+            if place not in verdicts:
+                verdicts[place] = await self.judge(image, selected, _too_many(image) if place in beyond else None)
+        return tuple([verdicts[place] for place in range(len(pairs))])
+
+    async def _look_up(self, asked: Sequence[_Asked]) -> Sequence[ImageVerdict]:
+        if all(isinstance(one.answer, Known) for one in asked):
+            return [await self.look_up(one) for one in asked]
+        return await _all([self.look_up(one) for one in asked])
+
+    def _ask(self, image: WorkloadImage, selected: Selected) -> _Asked:
+        if image.reference is None:
+            raise ValueError("what is no reference has no evidence")
+        request = self._request(image.reference, selected)
+        return _Asked(image, selected, request, self._gather(request))
 
     async def give_way(self) -> None:
         """Now and then others go on, however many images and policies this review has."""
@@ -119,16 +143,16 @@ class _Review:
         self._steps += int((asyncio.get_running_loop().time() - started) / SECONDS_OF_STEP)
         return verdict
 
-    async def look_up(self, image: WorkloadImage, selected: Selected) -> ImageVerdict:
+    async def look_up(self, asked: _Asked) -> ImageVerdict:
         """The verdict on one image by its evidence."""
-        if image.reference is None:
-            raise ValueError("what is no reference has no evidence")
-        request = self._request(image.reference, selected)
-        evidence = await self._evidence(request)
+        image, selected, request = asked.image, asked.selected, asked.request
+        evidence = await self._evidence(request, asked.answer)
         verdict = await self.judge(image, selected, evidence)
+        if not _unmet(verdict):
+            return verdict
         again = _again(request, evidence, verdict)
-        anew = await self._evidence(again) if again else evidence
-        dependencies = await self._dependencies(request, selected, anew) if _unmet(verdict) else NO_DEPENDENCIES
+        anew = await self._evidence(again, self._gather(again)) if again else evidence
+        dependencies = await self._dependencies(request, selected, anew)
         if anew is evidence and not dependencies:
             return verdict
         return await self.judge(image, selected, anew, dependencies)
@@ -143,16 +167,18 @@ class _Review:
         question = Question.of(policies, self._workload, request.reference, evidence, self._moment, season)
         wanted = wanted_dependencies(selected.sound, question) if question is not None else ()
         asked = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
-        found = await _all([self._evidence(one) for one in asked])
+        found = await _all([self._evidence(one, self._gather(one)) for one in asked])
         return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
 
-    async def _evidence(self, request: GatherRequest) -> Evidence:
+    async def _evidence(self, request: GatherRequest, answer: Awaitable[Evidence]) -> Evidence:
         """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not.
 
         The grace counts from when the loop notices that the deadline has passed: however late a busy one is, what had
         been found by then still arrives.
         """
-        gathering = asyncio.create_task(self._in_turn(request))
+        if isinstance(answer, Known):
+            return answer.evidence
+        gathering = asyncio.create_task(self._in_turn(answer))
         try:
             await asyncio.wait({gathering}, timeout=request.deadline - asyncio.get_running_loop().time())
             await asyncio.wait({gathering}, timeout=_GRACE)
@@ -163,15 +189,14 @@ class _Review:
         host = request.reference.repository.host
         return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
 
-    async def _in_turn(self, request: GatherRequest) -> Evidence:
+    async def _in_turn(self, answer: Awaitable[Evidence]) -> Evidence:
         async with self._slots:
-            return await self._gather(request)
+            return await answer
 
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
-        policies = self._snapshot.policies
-        named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
-        strictest = _strictest(self._workload, [policy.mode for policy, _ in selected])
-        roots, now = policies.builder_roots.union(*named), self._circumstances.now
+        policies, now = self._snapshot.policies, self._circumstances.now
+        strictest = Mode.AUDIT if self._workload.mirror else selected.strictest
+        roots = policies.builder_roots | selected.trust_roots
         return GatherRequest(
             reference=reference,
             wanted=policies.wanted,
@@ -190,13 +215,12 @@ async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
 
 
 def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:
-    """What is worth asking once more: nothing, where all is satisfied or where a gap stays one.
+    """What is worth asking once more where not all is satisfied: nothing, where a gap stays one.
 
     The digest is what the tag was resolved to: that counts for the whole review.
     """
-    unmet = _unmet(verdict)
     children = children_matter(verdict.findings, evidence)
-    if evidence.digest is None or not unmet or (evidence.gaps and not children):
+    if evidence.digest is None or (evidence.gaps and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
     return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)
@@ -204,12 +228,6 @@ def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) ->
 
 def _unmet(verdict: ImageVerdict) -> bool:
     return any(finding.policy and finding.outcome in (Outcome.FAIL, Outcome.ERROR) for finding in verdict.findings)
-
-
-def _strictest(workload: Workload, modes: list[Mode]) -> Mode:
-    if workload.mirror:
-        return Mode.AUDIT
-    return next(mode for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT) if mode in modes)
 
 
 def _until(mode: Mode, circumstances: Circumstances) -> float:

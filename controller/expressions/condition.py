@@ -66,7 +66,7 @@ def _environment(use: Use, without: frozenset[str] = frozenset()) -> Env:
 
 
 def _lasts(use: Use, expression: str) -> bool:
-    """Whether it compiles where neither time nor workload are declared: the engine itself says that it names neither."""
+    """Whether it compiles where time and workload are not declared: the engine itself says that it names neither."""
     try:
         _environment(use, _OF_REVIEW).compile(expression)
     except _ENGINE_ERRORS:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -10,7 +11,8 @@ import msgspec
 
 from controller.telemetry.outlet import Outlet
 
-_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": logging.getLevelName(logging.INFO)}))
+_OWN_FIELDS = frozenset(_BLANK) | {"message", "asctime", "color_message", "taskName"}
 
 
 class JSONFormatter(logging.Formatter):
@@ -24,10 +26,25 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
+        fields = vars(record)
+        own = fields.keys() - _OWN_FIELDS
+        line |= {name: fields[name] for name in (own if len(own) < 2 else fields) if name in own}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return _encode(line)
+
+
+def tell(logger: logging.Logger, message: str, **fields: Any) -> None:
+    """Log a line at level INFO with these fields, as `logger.info` would.
+
+    Nobody finds out on which line of the code, which costs as much as all the rest.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    created = time.time()
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    vars(record).update(_BLANK, name=logger.name, msg=message, created=created, msecs=created % 1 * 1000, **fields)
+    logger.handle(record)
 
 
 def _encode(line: dict[str, Any]) -> str:

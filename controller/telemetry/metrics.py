@@ -4,6 +4,7 @@ Every label has values from a closed list, or from objects that only the cluster
 make a series (docs/metrics.md lists them all).
 """
 
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,8 +126,8 @@ class Metrics:
 
     def count_findings(self, findings: Sequence[Finding]) -> None:
         """Count what was found about the images of one workload."""
-        for finding in findings:
-            _one(self._findings, finding.reason.name, finding.mode.value, finding.outcome.value).inc()
+        for (reason, mode), number in Tally((finding.reason, finding.mode) for finding in findings).items():
+            _one(self._findings, reason.name, mode.value, reason.outcome.value).inc(number)
 
     def count_broken(self, objects: Mapping[str, int]) -> None:
         """Show how many objects of each kind are broken, by kind; a kind that is not named has none."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from controller.webhook.asgi import WHOLE
+
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a further request, until its headers are complete
 MAX_CONNECTIONS = 2048  # of one listener: API servers keep one for each review that is under way
 
@@ -96,7 +98,11 @@ class Connection(HttpToolsProtocol):
             self.end_after_answer()
 
     def on_message_complete(self) -> None:
-        """All has arrived: an answer is owed, unless it was given before the end was there."""
+        """All has arrived: an answer is owed, unless it was given before the end was there.
+
+        The application's turn comes after that of who read: it then finds the body whole, and waits for nothing.
+        """
+        self.scope["state"][WHOLE] = True
         if self._idle:
             self._terms.enter(self, Stage.IDLE)
         else:

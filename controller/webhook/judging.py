@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -57,7 +57,7 @@ class Judge:
         snapshot, now = self.snapshot(), self.now()
         if workload.images:
             labels = await self.namespace_labels(workload.namespace, halfway(deadline))
-            workload = replace(workload, namespace_labels=labels)
+            workload = workload.within(labels)
         circumstances = Circumstances(
             now=now, deadline=deadline, uncovered=self.uncovered, exception_maximum=self.exception_maximum
         )

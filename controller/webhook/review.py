@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from controller.core.errors import MalformedReview
 from controller.core.verdict import Finding
-from controller.telemetry import Metrics
+from controller.telemetry import Metrics, tell
 from controller.webhook.asgi import Gone, Receive, Refused, Scope, Send, answer_seconds, read_body, send_json
 from controller.webhook.asgi import send_sentence as refuse
 from controller.webhook.bodies import Bodies
@@ -84,7 +84,7 @@ class ReviewEndpoint:
             self._metrics.count_review(self._name, request.operation, answered.outcome, seconds)
             self._metrics.count_findings(answered.findings)
             line |= {**answered.line, "verdict": answered.outcome, "ms": _milliseconds(seconds)}
-            _log.info("review", extra={"review": line})
+            tell(_log, "review", review=line)
         except MalformedReview:
             raise
         except Exception:  # noqa: BLE001 (the last resort: a bug refuses, is seen, and tells the client nothing)
