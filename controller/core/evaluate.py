@@ -52,6 +52,8 @@ def needs_evidence(selected: Selected, form: Form, image: WorkloadImage) -> bool
     """Whether any selected policy can't be judged without the registry. Images that none matches never need it."""
     if image.reference is None:
         return False
+    if image.reference.digest is not None and not selected.denies:
+        return selected.asks_evidence  # no rule on tags is about it
     return any(_static(policy, form, image.reference) is None for policy in selected.sound)
 
 

@@ -17,7 +17,8 @@ class Selected:
     """Policies with whether they apply, in order of name. Told from others by identity: equal scopes share one.
 
     `sound` are those that can be judged and surely apply, `trust_roots` those that any of them names, `strictest` is
-    the strictest mode. `conditional` says that some condition has a say. `covers` tells whether a ClusterSLSAPolicy in
+    the strictest mode. `denies` says that one that is sound denies digests, `asks_evidence` that one asks for evidence,
+    and `conditional` that some condition has a say. `covers` tells whether a ClusterSLSAPolicy in
     Enforce or Warn judges an image whose reference can be read, and `covers_unread` any other: a tenant's own policy
     covers nothing (POL-024).
 
@@ -30,6 +31,8 @@ class Selected:
     sound: tuple[Policy, ...] = field(init=False)
     trust_roots: frozenset[str] = field(init=False)
     strictest: Mode = field(init=False)
+    denies: bool = field(init=False)
+    asks_evidence: bool = field(init=False)
     conditional: bool = field(init=False)
     covers: bool = field(init=False)
     covers_unread: bool = field(init=False)
@@ -42,6 +45,8 @@ class Selected:
         object.__setattr__(self, "trust_roots", frozenset().union(*(policy.trust_roots for policy in compiled)))
         modes = {policy.mode for policy, _ in self.members}
         object.__setattr__(self, "strictest", next((mode for mode in Mode if mode in modes), Mode.AUDIT))
+        object.__setattr__(self, "denies", any(policy.deny for policy in sound))
+        object.__setattr__(self, "asks_evidence", any(policy.wanted for policy in sound))
         object.__setattr__(self, "conditional", any(policy.kept for policy in sound))
         object.__setattr__(self, "covers", any(_covers(policy, applies) for policy, applies in covering))
         object.__setattr__(self, "covers_unread", any(policy.mode is Mode.ENFORCE for policy, _ in covering))

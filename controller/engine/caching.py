@@ -8,8 +8,17 @@ from typing import Self
 from controller.core.errors import NavicertError
 from controller.core.evidence import Evidence
 from controller.core.image import Repository
-from controller.engine.cache import DEFAULT_BYTES, INCOMPLETE_SECONDS, Clock, Counts, EvidenceCache, Key, key_of
-from controller.engine.evidence import Gatherer, gather, question_of
+from controller.engine.cache import (
+    DEFAULT_BYTES,
+    INCOMPLETE_SECONDS,
+    Clock,
+    Counts,
+    EvidenceCache,
+    Key,
+    PinnedImage,
+    key_of,
+)
+from controller.engine.evidence import Gatherer, gather
 from controller.engine.gathering import GatherRequest, Known
 from controller.engine.look import Found
 from controller.engine.question import Image, Question
@@ -66,7 +75,7 @@ class CachingGatherer:
         """As `evidence.gather`; Known where nothing but what is remembered has to be asked."""
         digest = request.reference.digest
         if digest is not None and not request.stale and not request.children:
-            known = self._known(self._key(question_of(request, digest)), request)
+            known = self._known(self._key(request, PinnedImage(request.reference.repository, digest)), request)
             if known is not None:
                 return Known(known.evidence)
         return gather(request, self)
@@ -84,7 +93,7 @@ class CachingGatherer:
 
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
-        key = self._key(question)
+        key = self._key(question, PinnedImage(question.repository, question.digest, question.within))
         known = self._known(key, request)
         if known is not None:
             return known
@@ -98,9 +107,9 @@ class CachingGatherer:
             flight.extend(request.latest)
         return await flight.found_by(request.deadline)
 
-    def _key(self, question: Question) -> Key:
-        elsewhere = self._gatherer.means.evidence_repository(question.repository)
-        return key_of(question, evidence_repository=elsewhere, scope=self._scope(question.repository))
+    def _key(self, asked: Question | GatherRequest, image: PinnedImage) -> Key:
+        elsewhere = self._gatherer.means.evidence_repository(image.repository)
+        return key_of(asked, image, evidence_repository=elsewhere, scope=self._scope(image.repository))
 
     def _known(self, key: Key, request: GatherRequest) -> Found | None:
         found = self._cache.get(key, max_age=request.max_age)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 from controller.core.dependencies import wanted_dependencies
@@ -85,7 +86,6 @@ class _Review:
         self._snapshot = snapshot
         self._gather = gather
         self._circumstances = circumstances
-        self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
         self._moment = Moment(
             now=circumstances.now,
             uncovered=circumstances.uncovered,
@@ -103,7 +103,11 @@ class _Review:
         form = self._workload.form
         needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, form, image)]
         served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
-        verdicts = dict(zip(served, await self._look_up([self._ask(*pairs[place]) for place in served]), strict=True))
+        asked: list[_Asked] = []
+        for place in served:
+            await self.give_way()
+            asked.append(self._ask(*pairs[place]))
+        verdicts = dict(zip(served, await self._look_up(asked), strict=True))
         for place, (image, selected) in enumerate(pairs):
             if place not in verdicts:
                 verdicts[place] = await self.judge(image, selected, _too_many(image) if place in beyond else None)
@@ -192,6 +196,10 @@ class _Review:
     async def _in_turn(self, answer: Awaitable[Evidence]) -> Evidence:
         async with self._slots:
             return await answer
+
+    @cached_property
+    def _slots(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(PARALLEL_IMAGES)
 
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
         policies, now = self._snapshot.policies, self._circumstances.now

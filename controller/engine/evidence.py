@@ -69,7 +69,7 @@ async def _gather(request: GatherRequest, looks: Looks) -> Evidence:
         if image is None:
             return Evidence(digest=None, found=False)
         digest = image.digest
-    question = question_of(request, digest, image)
+    question = _question(request, digest, image)
     found = await looks.look(question, request)
     if not request.children or found.family is None:
         return found.evidence
@@ -81,8 +81,7 @@ async def _gather(request: GatherRequest, looks: Looks) -> Evidence:
     return await with_children(found.evidence, found.family, digest, look_at)
 
 
-def question_of(request: GatherRequest, digest: Digest, image: Image | None = None) -> Question:
-    """What the request asks about this digest; `image` where its manifest was read already."""
+def _question(request: GatherRequest, digest: Digest, image: Image | None) -> Question:
     return Question(
         repository=request.reference.repository,
         digest=digest,

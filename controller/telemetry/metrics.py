@@ -4,11 +4,12 @@ Every label has values from a closed list, or from objects that only the cluster
 make a series (docs/metrics.md lists them all).
 """
 
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from prometheus_client import (
@@ -23,11 +24,14 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from controller.core.policy import Mode
+from controller.core.reasons import Reason
 from controller.core.verdict import Finding
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds. A warm review takes a millisecond or two, a cold one some round trips; the API server waits 30 at most.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_REASON_AND_MODE: Callable[[Finding], tuple[Reason, Mode]] = attrgetter("reason", "mode")
 _OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE"})
 
 
@@ -126,7 +130,8 @@ class Metrics:
 
     def count_findings(self, findings: Sequence[Finding]) -> None:
         """Count what was found about the images of one workload."""
-        for (reason, mode), number in Tally((finding.reason, finding.mode) for finding in findings).items():
+        for (reason, mode), equal in groupby(findings, _REASON_AND_MODE):
+            number = sum(1 for _ in equal)
             _one(self._findings, reason.name, mode.value, reason.outcome.value).inc(number)
 
     def count_broken(self, objects: Mapping[str, int]) -> None:
