@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from controller.core.dependencies import wanted_dependencies
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
@@ -65,17 +65,21 @@ async def decide(
     if snapshot is None:
         return conclude(tuple(_unsynced(image) for image in workload.images), expected=len(workload.images))
     verdicts = await _Review(workload, snapshot, gather, circumstances).verdicts()
-    return conclude(verdicts, expected=len(workload.images))
+    return conclude(tuple(verdicts), expected=len(workload.images))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What evidence was asked for, and the answer as it comes."""
+class _Asked(NamedTuple):
+    """What was asked about an image, and the answer as it comes; None, and what is known, where nothing has to be."""
 
     image: WorkloadImage
     selected: Selected
-    request: GatherRequest
-    answer: Awaitable[Evidence]
+    request: GatherRequest | None
+    answer: Awaitable[Evidence] | None
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether nobody has to be waited for."""
+        return self.answer is None or isinstance(self.answer, Known)
 
 
 class _Review:
@@ -92,35 +96,27 @@ class _Review:
             exception_maximum=circumstances.exception_maximum,
             work=share_of_work(len(workload.images)),
         )
-        self._steps = 0
+        self._steps = self._needing = 0
 
-    async def verdicts(self) -> tuple[ImageVerdict, ...]:
+    async def verdicts(self) -> Sequence[ImageVerdict]:
         """One for each image, in their order. Where all evidence is at hand it takes no task of its own."""
-        pairs: list[tuple[WorkloadImage, Selected]] = []
+        asked: list[_Asked] = []
         for image in self._workload.images:
             await self.give_way()
-            pairs.append((image, select(self._snapshot.policies, self._workload, image)))
-        form = self._workload.form
-        needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, form, image)]
-        served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
-        asked: list[_Asked] = []
-        for place in served:
-            await self.give_way()
-            asked.append(self._ask(*pairs[place]))
-        verdicts = dict(zip(served, await self._look_up(asked), strict=True))
-        for place, (image, selected) in enumerate(pairs):
-            if place not in verdicts:
-                verdicts[place] = await self.judge(image, selected, _too_many(image) if place in beyond else None)
-        return tuple([verdicts[place] for place in range(len(pairs))])
+            asked.append(self._ask(image))
+        waiting = [place for place, one in enumerate(asked) if not one.is_at_hand]
+        found = await _all([self.look_up(asked[place]) for place in waiting]) if waiting else ()
+        told = dict(zip(waiting, found, strict=True))
+        return [told[place] if place in told else await self.look_up(one) for place, one in enumerate(asked)]
 
-    async def _look_up(self, asked: Sequence[_Asked]) -> Sequence[ImageVerdict]:
-        if all(isinstance(one.answer, Known) for one in asked):
-            return [await self.look_up(one) for one in asked]
-        return await _all([self.look_up(one) for one in asked])
-
-    def _ask(self, image: WorkloadImage, selected: Selected) -> _Asked:
-        if image.reference is None:
-            raise ValueError("what is no reference has no evidence")
+    def _ask(self, image: WorkloadImage) -> _Asked:
+        selected = select(self._snapshot.policies, self._workload, image)
+        if image.reference is None or not needs_evidence(selected, self._workload.form, image):
+            return _Asked(image, selected, None, None)
+        self._needing += 1
+        if self._needing > MAX_IMAGES:
+            error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
+            return _Asked(image, selected, None, Known(_unknown(image.reference, error)))
         request = self._request(image.reference, selected)
         return _Asked(image, selected, request, self._gather(request))
 
@@ -149,8 +145,10 @@ class _Review:
 
     async def look_up(self, asked: _Asked) -> ImageVerdict:
         """The verdict on one image by its evidence."""
-        image, selected, request = asked.image, asked.selected, asked.request
-        evidence = await self._evidence(request, asked.answer)
+        image, selected, request, answer = asked
+        if request is None or answer is None:
+            return await self.judge(image, selected, None if answer is None else await answer)
+        evidence = await self._evidence(request, answer)
         verdict = await self.judge(image, selected, evidence)
         if not _unmet(verdict):
             return verdict
@@ -240,11 +238,6 @@ def _unmet(verdict: ImageVerdict) -> bool:
 
 def _until(mode: Mode, circumstances: Circumstances) -> float:
     return min(circumstances.deadline, asyncio.get_running_loop().time() + circumstances.patience[mode])
-
-
-def _too_many(image: WorkloadImage) -> Evidence | None:
-    error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
-    return _unknown(image.reference, error) if image.reference else None
 
 
 def _unknown(reference: ImageReference, error: NavicertError) -> Evidence:

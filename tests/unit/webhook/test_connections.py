@@ -11,7 +11,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from controller.webhook import connections
-from controller.webhook.asgi import Receive, Scope, Send
+from controller.webhook.asgi import WHOLE, Receive, Scope, Send
 from controller.webhook.connections import Connection, Terms
 
 REQUEST = b"POST /validate HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
@@ -56,8 +56,10 @@ class Scene:
         self._config.load()
         self._state = ServerState()
         self._made: list[Connection] = []
+        self.whole: list[bool] = []
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.whole.append(WHOLE in scope["state"])
         if scope["path"] != "/missing":
             await self.answering.wait()
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
@@ -119,4 +121,22 @@ async def test_silent_ones_go_before_idle_ones_and_those_before_senders(monkeypa
     for expected in ([False, False, True], [False, True, True], [True, True, True]):
         await scene.connect(REQUEST + b"abcd")
         assert [one.closed for one in held] == expected
+    scene.end()
+
+
+@pytest.mark.parametrize(
+    ("sent", "whole"),
+    [
+        ((MISSING + b"abcd",), [True]),
+        ((MISSING, b"abcd"), [False]),
+        ((MISSING + b"ab", b"cd"), [False]),
+        ((MISSING + b"abcd" + MISSING, b"abcd"), [True, False]),
+    ],
+)
+async def test_a_body_is_whole_only_where_all_of_it_came_with_its_request(
+    sent: tuple[bytes, ...], whole: list[bool]
+) -> None:
+    scene = Scene()
+    await scene.connect(*sent)
+    assert scene.whole == whole
     scene.end()
