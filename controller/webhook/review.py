@@ -7,9 +7,8 @@ Kubernetes documentation, "Dynamic Admission Control": request `?timeout=10s`, r
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from controller.core.errors import MalformedReview
 from controller.core.verdict import Finding
@@ -26,8 +25,7 @@ MAX_BYTES_ON_LOOP = 256 * 1024
 _log = logging.getLogger("navicert.decision")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """The answer to a review, and what is told of it: one word for the metrics, and the decision line."""
 
     body: bytes

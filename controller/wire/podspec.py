@@ -5,7 +5,6 @@ a pod is never a reason to skip it (COV-005).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -75,8 +74,7 @@ class Pod(Shape, frozen=True, kw_only=True):
     spec: PodSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One place that names an image: `text` as it is written, in which list of the spec it is, and where in that."""
 
     slot: Slot
