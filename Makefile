@@ -26,8 +26,8 @@ check: .venv/.stamp ## Format, lint, types, import contracts and the tests witho
 	$(BIN)/pytest -q -n 2 -m 'not slow' --hypothesis-profile quick $(PURE)
 
 .PHONY: e2e
-e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with containerd (tests/README.md); minutes
-	$(TOOLS) --e2e
+e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with containerd, or E2E_KUBECONFIG=; minutes
+	$(TOOLS) $(if $(E2E_KUBECONFIG),,--e2e)
 	$(BIN)/pytest --e2e --no-skips -s tests/e2e
 
 .PHONY: image
@@ -36,6 +36,7 @@ image: ## Build the image from the Containerfile, with podman or docker
 
 .PHONY: bench
 bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry
+	$(TOOLS) --only kube-scheduler --only kwok
 	$(BIN)/python -m tests.bench.run
 
 .PHONY: fuzz
@@ -44,19 +45,20 @@ fuzz: .venv/.stamp ## Fuzz every parser of foreign bytes, each for SECONDS (600)
 	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),600) $(TARGET)
 
 .PHONY: tools
-tools: .venv/.stamp ## Build etcd, kube-apiserver, registries, cosign and helm, and fetch Debian's programs, into the user's cache, once
+tools: .venv/.stamp ## Build etcd, kube-apiserver, kubectl, registries, cosign and helm, and fetch Debian's programs, into the user's cache, once
 	$(TOOLS)
 	$(BIN)/python -m tests.tools.packages
 
 .PHONY: crds
-crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions from the models
+crds: .venv/.stamp ## Generate the chart's CustomResourceDefinitions, and docs/fields.md, from the models
 	$(BIN)/python -m controller.wire.crd charts/navicert/crds
+	$(BIN)/python -m controller.wire.fieldreference docs/fields.md
 
 .PHONY: manifests
-manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and copy the sample policies
+manifests: crds ## Render the chart into manifests/install.yaml, with the real helm, and the cookbook's policies into manifests/samples
 	$(TOOLS) --only helm
 	$(BIN)/python -m tests.tools.render manifests/install.yaml
-	rm -f manifests/samples/*.yaml && cp controller/demo/policies/*.yaml manifests/samples/
+	$(BIN)/python -m tests.tools.samples manifests/samples
 
 .PHONY: lock
 lock: .venv/.stamp ## Resolve pyproject.toml into uv.lock again; make lock UPGRADE=1 takes newer versions

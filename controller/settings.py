@@ -1,7 +1,6 @@
 """The settings of `navicert serve`. Flag, environment variable (NAVICERT_*) and chart value bear the same name."""
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +11,6 @@ from controller.core.policy import Uncovered
 from controller.core.text import printable
 
 MAX_PORT = 65535
-
-_DURATION = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[hms])")
-_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +36,6 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_duration(text: str) -> timedelta:
-    """Read a duration as objects write it, such as 2160h; raises MalformedDocument."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise MalformedDocument(f"{printable(text)!r} is no duration: write hours, minutes or seconds, as 2160h")
-    return timedelta(seconds=int(found["number"]) * _SECONDS[found["unit"]])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything `navicert serve` can be told.
@@ -57,7 +45,8 @@ class Settings:
     certificate, with one of `client_names` in it where there are any. `drain_seconds` is how long serving goes on after
     SIGTERM. Without `registries` every registry is reached over TLS, without `credentials` anonymously; programs that
     the credentials name are run from `credential_programs` only. No SLSAException counts that reaches further than
-    `exception_maximum` after its creation.
+    `exception_maximum` after its creation. With `pod_pull_secrets` an image is read by the Secrets that its workload is
+    pulled with: for reviews of the API server alone, which shows a certificate.
     """
 
     tls_cert: Path
@@ -73,6 +62,7 @@ class Settings:
     registries: Path | None
     credentials: Path | None
     credential_programs: Path | None
+    pod_pull_secrets: bool
     exception_maximum: timedelta
     drain_seconds: float
     log_level: str
@@ -82,3 +72,7 @@ class Settings:
             raise MalformedDocument("--policies and --kubeconfig exclude each other: policies come from one place")
         if self.client_names and self.client_ca is None:
             raise MalformedDocument("--client-names needs --client-ca: without it no client shows a certificate")
+        if self.pod_pull_secrets and self.client_ca is None:
+            raise MalformedDocument("--pod-pull-secrets needs --client-ca: else anybody could ask by others' Secrets")
+        if self.pod_pull_secrets and self.policies is not None:
+            raise MalformedDocument("--pod-pull-secrets needs a cluster, which --policies does without")

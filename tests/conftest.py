@@ -150,6 +150,12 @@ def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
 
 
 @pytest.fixture(scope="session")
+def cosign2(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
+    """Version 2, which most of what is signed out there was signed by; sign and attest with `legacy`."""
+    return Cosign(tmp_path_factory.mktemp("cosign2"), "cosign2")
+
+
+@pytest.fixture(scope="session")
 def sigstore(tmp_path_factory: pytest.TempPathFactory, referrers_registry: Registry, cosign: Cosign) -> Harvest:
     """What the real cosign signed against a private Sigstore, which ran in turn with other workers' and is gone."""
     return harvest(tmp_path_factory.mktemp("sigstore"), referrers_registry, cosign)

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from controller.core.verdict import ImageVerdict
+from controller.engine.access import Gathering
 from controller.engine.audit import AuditSettings, audit
 from controller.engine.namespaces import Namespaces
 from controller.engine.opening import open_gatherer
@@ -14,6 +16,7 @@ from controller.engine.policies import PolicyStore, Snapshot
 from controller.engine.population import RunningWorkload, coverage_of, take_census
 from controller.kube.client import ApiClient, Object, Resource
 from controller.kube.connection import Connection
+from controller.kube.pullsecrets import PullSecrets
 from controller.registry.credentials import Credentials
 from controller.wire.coverage import Coverage
 from controller.wire.policy import GROUP, KINDS, VERSION
@@ -32,6 +35,7 @@ class AuditQuestion:
     exempt: frozenset[str]
     registries: Registries
     credentials: Credentials
+    pod_pull_secrets: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ async def audit_cluster(
         population = await take_census(_pages(client), owners=Owners(client.get), exempt=question.exempt)
     done: dict[RunningWorkload, tuple[ImageVerdict, ...]] = {}
     waiting = iter(population.workloads)
-    async with open_gatherer(question.registries, question.credentials, lambda: snapshot) as gather:
+    async with _opened(connection, question, snapshot) as gathering:
 
         async def work() -> None:
             for workload in waiting:
@@ -73,7 +77,7 @@ async def audit_cluster(
                 done[workload] = await audit(
                     workload,
                     snapshot=snapshot,
-                    gather=gather,
+                    gathering=gathering,
                     namespace_labels=labels,
                     settings=question.settings,
                     now=now,
@@ -86,6 +90,17 @@ async def audit_cluster(
     audited = tuple(Audited(workload=one, verdicts=done[one]) for one in population.workloads)
     uncovered = ((one.workload, (each.image.text for each in one.verdicts if not each.covered)) for one in audited)
     return ClusterAudit(workloads=audited, coverage=coverage_of(uncovered, population), waiting=population.waiting)
+
+
+@asynccontextmanager
+async def _opened(connection: Connection, question: AuditQuestion, snapshot: Snapshot) -> AsyncIterator[Gathering]:
+    """Secrets are read, where they are, with the rights of whoever asks."""
+    async with ApiClient(connection) as client:
+        secrets = PullSecrets(client.get) if question.pod_pull_secrets else None
+        async with open_gatherer(
+            question.registries, question.credentials, lambda: snapshot, secrets=secrets
+        ) as gathering:
+            yield gathering
 
 
 async def _snapshot(client: ApiClient) -> Snapshot:

@@ -8,6 +8,7 @@ import click
 
 from controller.cli.credentials import user_credentials
 from controller.cli.files import read_registries
+from controller.cli.options import user_registry_options
 from controller.cli.output import Screen
 from controller.core.errors import MalformedManifest, RegistryUnavailable
 from controller.core.image import ImageReference
@@ -19,23 +20,12 @@ from controller.wire.registries import Registries
 
 ABSENT = 1
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PATH = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_PROGRAMS = click.Path(exists=True, file_okay=False, path_type=Path)
+_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--output", type=_FOLDER, required=True, help="The folder to write: new, or empty.")
-@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
-@click.option(
-    "--credentials",
-    type=_PATH,
-    help="Docker configuration with credentials: a file, or a folder of them; default: the user's own.",
-)
-@click.option(
-    "--credential-programs", type=_PROGRAMS, help="The folder of its docker-credential-* programs; default: PATH."
-)
+@click.option("--output", type=_NEW_FOLDER, required=True, help="The folder to write: new, or empty.")
+@user_registry_options
 @click.argument("image")
 def capture(
     *, output: Path, registries: Path | None, credentials: Path | None, credential_programs: Path | None, image: str

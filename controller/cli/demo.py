@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,10 @@ def demo(*, keep: bool, output: str) -> None:
     3 when the demo could not run.
     """
     screen = Screen.over(sys.stdout, sys.stderr)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that the folder with its keys goes, too
     try:
-        with tempfile.TemporaryDirectory(prefix="navicert-demo-") as root:
-            rows = asyncio.run(_run(screen, DemoFolder(Path(root)), Format(output), keep=keep))
+        rows = asyncio.run(_until_terminated(_run(screen, Format(output), keep=keep)))
+    except asyncio.CancelledError:
+        sys.exit(_TERMINATED)
     except DemoFailed as error:
         screen.problem(str(error))
         raise click.exceptions.Exit(3) from error
@@ -65,8 +65,16 @@ def exit_code(rows: Sequence[Row]) -> int:
     return 0 if rows and all(row.as_expected for row in rows) else 1
 
 
-async def _run(screen: Screen, folder: DemoFolder, output: Format, *, keep: bool) -> Sequence[Row]:
+async def _until_terminated(showing: Coroutine[None, None, Sequence[Row]]) -> Sequence[Row]:
+    """SIGTERM cancels it, so that what runs is ended and the folder with its keys goes, too."""
+    task = asyncio.ensure_future(showing)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+async def _run(screen: Screen, output: Format, *, keep: bool) -> Sequence[Row]:
     async with AsyncExitStack() as running:
+        folder = DemoFolder(Path(running.enter_context(tempfile.TemporaryDirectory(prefix="navicert-demo-"))))
         with screen.progress("starting a registry and the webhook") as tell:
             stage = await running.enter_async_context(set_stage(folder))
             rows = await ask_all(stage, tell)

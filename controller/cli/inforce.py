@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from controller.cli.files import read_policies, read_text
 from controller.cli.known import NAMESPACES, Known, from_objects
+from controller.cli.kubeconfig import found_kubeconfig
 from controller.core.errors import ApiServerUnavailable, MalformedDocument
 from controller.engine.policies import Snapshot
 from controller.kube.client import ApiClient, Object, Resource
-from controller.kube.connection import from_kubeconfig
+from controller.kube.connection import Connection, from_kubeconfig
 from controller.trust.root import compile_sigstore
 from controller.wire.policy import GROUP, KINDS, VERSION
 from controller.wire.policy.standin import Source, stand_in
@@ -69,9 +70,7 @@ async def in_force(known: Known, namespace: str) -> InForce:
 
 async def _from_cluster(origin: Origin, namespace: str, tell: Tell) -> Known:
     document = _trusted_root(origin.trusted_root)
-    if origin.kubeconfig is None:
-        raise MalformedDocument("there is no kubeconfig: say where policies come from, by --policies or --kubeconfig")
-    async with ApiClient(from_kubeconfig(Path(origin.kubeconfig))) as client:
+    async with ApiClient(_connection(origin.kubeconfig)) as client:
         objects: list[Source] = []
         for kind in KINDS.values():
             resource = Resource(kind=kind.name, path=f"/apis/{GROUP}/{VERSION}/{kind.plural}")
@@ -80,6 +79,13 @@ async def _from_cluster(origin: Origin, namespace: str, tell: Tell) -> Known:
         known = from_objects(_with(document, (*objects, *([found] if found else []))))
         known.store.replace_config_maps(await _config_maps(client, origin.own_namespace, tell))
     return known
+
+
+def _connection(kubeconfig: str | None) -> Connection:
+    try:
+        return from_kubeconfig(found_kubeconfig(kubeconfig))
+    except MalformedDocument as error:
+        raise MalformedDocument(f"{error} (--policies needs none)") from error
 
 
 async def _namespace(client: ApiClient, name: str, tell: Tell) -> Object | None:

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import click
 
+from controller.cli.options import FILE
 from controller.kube.client import ApiClient
 from controller.kube.connection import Connection, from_kubeconfig, in_cluster
 from controller.reconcile.kinds import install_kinds as install
 from controller.telemetry import configure_logging
 from controller.wire.reportkinds import POLICY_REPORTS, REPORT_KINDS
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
-@click.option("--kubeconfig", type=_FILE, help="The cluster to install them in; default: the pod's own.")
+@click.option("--kubeconfig", type=FILE, help="The cluster to install them in; default: the pod's own.")
 @click.option(
     "--reports",
     type=click.Choice(list(REPORT_KINDS)),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,11 +23,15 @@ NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the webhook goes by, and whether it has been loaded: every kind, and the namespaces, once (SVC-001)."""
+    """What the webhook goes by, and whether it has been loaded: every kind, and the namespaces, once (SVC-001).
+
+    `get` reads one object of the cluster, by its path; without a cluster there is none.
+    """
 
     store: PolicyStore
     namespaces: Namespaces
     ready: Callable[[], bool]
+    get: Callable[[str], Awaitable[Object | None]]
 
 
 @asynccontextmanager
@@ -54,7 +58,7 @@ def from_objects(objects: Iterable[Mapping[str, object]]) -> Known:
     for kind in KINDS:
         store.replace(kind, by_kind.pop(kind, []))
     namespaces.replace(by_kind.pop(NAMESPACES.kind, []))
-    return Known(store=store, namespaces=namespaces, ready=lambda: True)
+    return Known(store=store, namespaces=namespaces, ready=lambda: True, get=_nothing)
 
 
 async def _nothing(_name: str) -> Object | None:
@@ -74,7 +78,9 @@ async def _from_cluster(connection: Connection, metrics: Metrics, *, home: str |
         for reflector in reflectors:
             metrics.watch_age(reflector.kind, reflector.age)
         tasks = [group.create_task(reflector.run()) for reflector in reflectors]
-        yield Known(store=store, namespaces=namespaces, ready=lambda: all(one.synced for one in reflectors))
+        yield Known(
+            store=store, namespaces=namespaces, ready=lambda: all(one.synced for one in reflectors), get=client.get
+        )
         for task in tasks:
             task.cancel()
 

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,6 +25,7 @@ _COMMANDS = {
         "verify": ("controller.cli.verify", "Whether images would be admitted, and why."),
         "verify-bundle": ("controller.cli.verify_bundle", "One Sigstore bundle about a file or a digest."),
         "scan": ("controller.cli.scan", "The audit of what runs in a cluster, as a table, JSON or reports."),
+        "status": ("controller.cli.status", "What is in force in a cluster, what is broken, and who answers."),
         "lint": ("controller.cli.lint", "Everything the policy webhook would say of these files, offline."),
         "test": ("controller.cli.test", "Whether policies decide as their tests say, offline."),
         "capture": ("controller.cli.capture", "Freeze an image's evidence as an OCI layout."),
@@ -75,21 +77,37 @@ def navicert() -> None:
 
 def main() -> None:
     """The entry point: a mistake of the user's or of the surroundings is one line on standard error, never a trace."""
-    sys.exit(_run())
+    sys.exit(run("navicert"))
 
 
-def _run() -> int:
+def run(program: str) -> int:
+    """Run the command line as this program, which is what help and mistakes call it; gives the exit code."""
     try:
-        status = navicert.main(prog_name="navicert", standalone_mode=False)
+        status = navicert.main(prog_name=program, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except NavicertError as error:
-        click.echo(f"navicert: {error}", err=True)
-        return USAGE if isinstance(error, MalformedDocument) else IGNORANCE
+        return _told([error])
+    except ExceptionGroup as failed:
+        expected, bugs = failed.split(NavicertError)
+        if expected is None or bugs is not None:
+            raise
+        return _told(_leaves(expected))
     return status if isinstance(status, int) else 0
+
+
+def _told(errors: Sequence[NavicertError]) -> int:
+    for error in errors:
+        click.echo(f"navicert: {error}", err=True)
+    return USAGE if any(isinstance(error, MalformedDocument) for error in errors) else IGNORANCE
+
+
+def _leaves(group: ExceptionGroup[NavicertError]) -> list[NavicertError]:
+    """What several tasks that ran beside one another failed with."""
+    return [leaf for one in group.exceptions for leaf in (_leaves(one) if isinstance(one, ExceptionGroup) else [one])]
 
 
 if __name__ == "__main__":

@@ -75,6 +75,10 @@ class Screen:
         """A line of text, as it is."""
         _print(self.out, Text(text, style=tone.value))
 
+    def answer(self, text: str) -> None:
+        """A line for another program, byte by byte: tabs stay tabs."""
+        self.out.file.write(f"{text}\n")
+
     def mark(self, sign: str, word: str) -> str:
         """The sign, on a terminal whose encoding has it; the word everywhere else."""
         if not self.out.is_terminal:

@@ -23,8 +23,8 @@ from controller.engine.gathering import GatherRequest
 from controller.registry.absent import NoRegistry
 from controller.registry.client import Registry
 from controller.registry.layout import Layout, LayoutRegistry
-from controller.settings import parse_duration
 from controller.wire.admission import API_VERSION, KIND, AdmissionRequest, parse_review
+from controller.wire.duration import parse_duration
 from controller.wire.policy import parse_documents
 from controller.wire.policytest import PolicyTest, PolicyTests, parse_policy_tests
 from controller.wire.workload import parse_workload

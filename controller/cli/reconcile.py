@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import uuid
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +11,15 @@ import click
 from controller import __version__
 from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
+from controller.cli.options import (
+    FILE,
+    REPORT_FORMS,
+    exception_maximum_option,
+    log_level_option,
+    registry_options,
+    status_listen_option,
+    uncovered_option,
+)
 from controller.core.errors import MalformedDocument
 from controller.core.policy import Uncovered
 from controller.engine.audit import AuditSettings
@@ -22,19 +30,16 @@ from controller.reconcile.names import Home
 from controller.reconcile.operator import OperatorSettings
 from controller.reconcile.operator import reconcile as run_operator
 from controller.reconcile.registering import Exposure
-from controller.settings import MAX_PORT, Address, parse_duration
+from controller.settings import MAX_PORT
 from controller.telemetry import configure_logging
+from controller.wire.duration import parse_duration
 from controller.wire.registries import Registries
-from controller.wire.report import ReportForm
 from controller.wire.webhooks import ALWAYS_EXEMPT, MAX_EXEMPT, NEVER_EXEMPT
 
 _log = logging.getLogger(__name__)
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PATH = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _OWN, _GIVEN = "self", "given"
-_REPORTS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.OPEN_REPORTS, "none": None}
+_REPORTS = {**REPORT_FORMS, "none": None}
 
 
 @click.command()
@@ -60,14 +65,7 @@ _REPORTS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.
     show_default=True,
     help="Who makes the webhook's certificate: Navicert itself, or somebody else who fills its Secret.",
 )
-@click.option(
-    "--exception-maximum",
-    type=parse_duration,
-    metavar="DURATION",
-    default="2160h",
-    show_default=True,
-    help="How far after its creation a SLSAException may reach.",
-)
+@exception_maximum_option
 @click.option(
     "--scan-period",
     type=parse_duration,
@@ -83,36 +81,16 @@ _REPORTS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.
     show_default=True,
     help="What the scan writes: wgpolicyk8s.io PolicyReports, openreports.io Reports, or nothing.",
 )
+@uncovered_option
+@registry_options
 @click.option(
-    "--uncovered",
-    type=click.Choice([choice.value for choice in Uncovered]),
-    default=Uncovered.ALLOW.value,
-    show_default=True,
-    help="What the webhook does with an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Have the scan read images by the Secrets that their pods are pulled with, besides --credentials.",
 )
-@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
-@click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
-@click.option(
-    "--credential-programs",
-    type=_FOLDER,
-    help="The folder of the docker-credential-* programs that --credentials may name.",
-)
-@click.option("--kubeconfig", type=_FILE, help="The cluster to work in; default: the pod's own.")
-@click.option(
-    "--status-listen",
-    type=Address.parse,
-    metavar="HOST:PORT",
-    default="0.0.0.0:8080",
-    show_default=True,
-    help="Health and metrics, in the clear.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="The least level of lines to log, as JSON on standard error.",
-)
+@click.option("--kubeconfig", type=FILE, help="The cluster to work in; default: the pod's own.")
+@status_listen_option
+@log_level_option
 def reconcile(**options: Any) -> None:
     """Run the operator until SIGTERM. Of several, one works and the others wait for its lease."""
     configure_logging(options["log_level"])
@@ -128,6 +106,7 @@ def reconcile(**options: Any) -> None:
         exception_maximum=options["exception_maximum"],
         registries=read_registries(options["registries"]) if options["registries"] else Registries(),
         credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        pod_pull_secrets=options["pod_pull_secrets"],
         scan=_scan(options, namespace),
         reports=_REPORTS[options["reports"]],
     )

@@ -1,13 +1,11 @@
 """`navicert scan`: the audit of a cluster through a kubeconfig, as a table, JSON or reports. Only prints."""
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,13 +13,14 @@ import click
 from controller.cli.auditing import Audited, AuditQuestion, ClusterAudit, audit_cluster
 from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
+from controller.cli.kubeconfig import found_kubeconfig, user_kubeconfig_option
+from controller.cli.options import REPORT_FORMS, exception_maximum_option, registry_options, uncovered_option
 from controller.cli.output import Cell, Column, Screen, Tone
 from controller.core.policy import Uncovered
 from controller.core.reasons import Outcome
 from controller.core.verdict import Finding, ImageVerdict
 from controller.engine.audit import AuditSettings
 from controller.kube.connection import from_kubeconfig
-from controller.settings import parse_duration
 from controller.wire.coverage import COVERAGE, render_coverage
 from controller.wire.registries import Registries
 from controller.wire.report import ReportForm, Subject, render_cluster_reports, render_reports
@@ -30,10 +29,6 @@ from controller.wire.webhooks import ALWAYS_EXEMPT
 
 FAILED, IGNORANCE = 1, 3
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PATH = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_FORMS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.OPEN_REPORTS}
 _TONES = {Outcome.FAIL: Tone.BAD, Outcome.ERROR: Tone.NOTICE, Outcome.SKIP: Tone.NOTICE, Outcome.PASS: Tone.GOOD}
 _COLUMNS = (
     *(Column(name) for name in ("namespace", "workload")),
@@ -49,7 +44,7 @@ class _Output(Enum):
 
 
 @click.command("scan")
-@click.option("--kubeconfig", type=_FILE, help="The cluster to look at; default: KUBECONFIG, or ~/.kube/config.")
+@user_kubeconfig_option
 @click.option(
     "--output",
     type=click.Choice([choice.value for choice in _Output]),
@@ -59,7 +54,7 @@ class _Output(Enum):
 )
 @click.option(
     "--reports",
-    type=click.Choice(list(_FORMS)),
+    type=click.Choice(list(REPORT_FORMS)),
     default="policyreport",
     show_default=True,
     help="With --output reports: wgpolicyk8s.io PolicyReports, or openreports.io Reports.",
@@ -70,27 +65,13 @@ class _Output(Enum):
     multiple=True,
     help="A namespace whose workloads are counted and not judged; again for more. kube-system always is.",
 )
+@uncovered_option
+@exception_maximum_option
+@registry_options
 @click.option(
-    "--uncovered",
-    type=click.Choice([choice.value for choice in Uncovered]),
-    default=Uncovered.ALLOW.value,
-    show_default=True,
-    help="What the webhook does with an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
-)
-@click.option(
-    "--exception-maximum",
-    type=parse_duration,
-    metavar="DURATION",
-    default="2160h",
-    show_default=True,
-    help="How far after its creation a SLSAException may reach.",
-)
-@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
-@click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
-@click.option(
-    "--credential-programs",
-    type=_FOLDER,
-    help="The folder of the docker-credential-* programs that --credentials may name.",
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Read images by the Secrets that their pods are pulled with, besides --credentials; needs the right to.",
 )
 def scan(**options: Any) -> int:
     """Judge everything that runs in a cluster by the policies in it, as its admission would. Writes nothing to it.
@@ -104,8 +85,9 @@ def scan(**options: Any) -> int:
         exempt=frozenset({ALWAYS_EXEMPT, *options["exempt"]}),
         registries=read_registries(options["registries"]) if options["registries"] else Registries(),
         credentials=read_credentials(options["credentials"], options["credential_programs"]),
+        pod_pull_secrets=options["pod_pull_secrets"],
     )
-    connection = from_kubeconfig(options["kubeconfig"] or _kubeconfig())
+    connection = from_kubeconfig(found_kubeconfig(options["kubeconfig"]))
     screen, now = Screen.over(sys.stdout, sys.stderr), datetime.now(UTC)
     with screen.progress("scanning") as tell:
         audited = asyncio.run(audit_cluster(connection, question, now=now, tell=tell))
@@ -113,14 +95,10 @@ def scan(**options: Any) -> int:
         case _Output.JSON:
             screen.document(_document(audited))
         case _Output.REPORTS:
-            screen.document(_reports(audited, _FORMS[options["reports"]], question.settings.uncovered, now))
+            screen.document(_reports(audited, REPORT_FORMS[options["reports"]], question.settings.uncovered, now))
         case _Output.TEXT:
             _show(screen, audited)
     return _status(audited)
-
-
-def _kubeconfig() -> Path:
-    return Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
 
 
 def _told(audited: ClusterAudit) -> Iterator[tuple[Audited, ImageVerdict, Finding]]:

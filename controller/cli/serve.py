@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,7 +17,17 @@ from controller import __version__
 from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
 from controller.cli.known import Known, know
+from controller.cli.options import (
+    FILE,
+    PATH,
+    exception_maximum_option,
+    log_level_option,
+    registry_options,
+    status_listen_option,
+    uncovered_option,
+)
 from controller.core.policy import Uncovered
+from controller.engine.access import find_access_of
 from controller.engine.admissibility import Review, review_object
 from controller.engine.announcing import Announcer
 from controller.engine.caching import CachingGatherer
@@ -28,9 +37,10 @@ from controller.engine.hosts import named_hosts
 from controller.engine.observing import KnownHosts, ObservedRegistry
 from controller.engine.pinning import Resolver
 from controller.engine.policies import PolicyStore, Snapshot, Source
+from controller.kube.pullsecrets import PullSecrets
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
-from controller.settings import Address, Settings, parse_duration
+from controller.settings import Address, Settings
 from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
 from controller.webhook.asgi import ASGIApp
@@ -51,14 +61,10 @@ _log = logging.getLogger(__name__)
 VERIFYING_THREADS = 2
 _SETTLE_SECONDS = 0.2
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PATH = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 
 @click.command()
-@click.option("--tls-cert", type=_FILE, required=True, help="The webhook's certificate chain, PEM.")
-@click.option("--tls-key", type=_FILE, required=True, help="Its private key, PEM.")
+@click.option("--tls-cert", type=FILE, required=True, help="The webhook's certificate chain, PEM.")
+@click.option("--tls-key", type=FILE, required=True, help="Its private key, PEM.")
 @click.option(
     "--listen",
     type=Address.parse,
@@ -67,45 +73,24 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="Admission, over TLS; port 0 is any free one.",
 )
-@click.option(
-    "--status-listen",
-    type=Address.parse,
-    metavar="HOST:PORT",
-    default="0.0.0.0:8080",
-    show_default=True,
-    help="Health and metrics, in the clear.",
-)
-@click.option("--client-ca", type=_FILE, help="Who must have issued the certificate that a client shows, PEM.")
+@status_listen_option
+@click.option("--client-ca", type=FILE, help="Who must have issued the certificate that a client shows, PEM.")
 @click.option(
     "--client-names",
     metavar="NAME,...",
     default="",
     help="With --client-ca: names, one of which the certificate must bear; default: any.",
 )
-@click.option("--policies", type=_PATH, help="Policies from this file or folder, and no cluster.")
+@click.option("--policies", type=PATH, help="Policies from this file or folder, and no cluster.")
 @click.option("--namespace", help="Navicert's own namespace, which holds refreshed trust roots; default: the pod's.")
-@click.option("--kubeconfig", type=_FILE, help="The cluster to read policies from; default: the pod's own.")
+@click.option("--kubeconfig", type=FILE, help="The cluster to read policies from; default: the pod's own.")
+@uncovered_option
+@exception_maximum_option
+@registry_options
 @click.option(
-    "--uncovered",
-    type=click.Choice([choice.value for choice in Uncovered]),
-    default=Uncovered.ALLOW.value,
-    show_default=True,
-    help="What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
-)
-@click.option(
-    "--exception-maximum",
-    type=parse_duration,
-    metavar="DURATION",
-    default="2160h",
-    show_default=True,
-    help="How far after its creation a SLSAException may reach.",
-)
-@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
-@click.option("--credentials", type=_PATH, help="Docker configuration with credentials: a file, or a folder of them.")
-@click.option(
-    "--credential-programs",
-    type=_FOLDER,
-    help="The folder of the docker-credential-* programs that --credentials may name.",
+    "--pod-pull-secrets",
+    is_flag=True,
+    help="Read an image by the Secrets that its pod is pulled with, besides --credentials; needs --client-ca.",
 )
 @click.option(
     "--drain-seconds",
@@ -114,13 +99,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="How long to go on serving after SIGTERM, until everybody knows that this replica goes.",
 )
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="The least level of lines to log, as JSON on standard error.",
-)
+@log_level_option
 def serve(**options: Any) -> None:
     """Run the webhook until SIGTERM: admission over TLS, health and metrics in the clear.
 
@@ -181,25 +160,29 @@ async def _endpoints(
     executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
     client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
     hosts = KnownHosts(frozenset(registries.entries), current)
-    registry = ObservedRegistry(await stack.enter_async_context(client), hosts=hosts, count=metrics.count_registry_call)
+    observed = partial(ObservedRegistry, hosts=hosts, count=metrics.count_registry_call)
+    registry = observed(await stack.enter_async_context(client))
+    secrets = PullSecrets(known.get) if settings.pod_pull_secrets else None
+    find_access = find_access_of(client, secrets, observed=observed)
     gatherer = Gatherer(
         registry=registry,
         executor=executor,
         evidence_repository=registries.evidence_repository,
         vouched=hosts.known,
     )
-    gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope))
+    gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=client.scope))
     metrics.watch_cache(gather.counts)
     labels = known.namespaces.labels
     judge = Judge(
         snapshot=current,
         gather=gather,
         namespace_labels=labels,
+        find_access=find_access,
         uncovered=settings.uncovered,
         exception_maximum=settings.exception_maximum,
         now=_now,
     )
-    pinner = Pinner(snapshot=current, namespace_labels=labels, resolve=Resolver(registry))
+    pinner = Pinner(snapshot=current, namespace_labels=labels, find_access=find_access, resolve=Resolver(registry))
     policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
     bodies = Bodies()
     return {one.path: ReviewEndpoint(one, metrics, bodies) for one in (judge, pinner, policies)}

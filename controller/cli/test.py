@@ -13,6 +13,7 @@ import click
 
 from controller.cli.expecting import Difference, differences
 from controller.cli.known import Known
+from controller.cli.options import FILE
 from controller.cli.output import TEXT_OR_JSON, Format, Screen, Tone
 from controller.cli.policytests import PolicyTestFile, find_test_files, read_known, run_test
 from controller.core.errors import MalformedDocument, MalformedReview
@@ -22,8 +23,6 @@ from controller.wire.policytest import PolicyTest, policy_test_schema
 
 FAILED = 1
 VERIFYING_THREADS = 2
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def _print_schema(context: click.Context, _option: click.Parameter, wanted: bool
 @click.command()
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file, too.")
 @click.option(
-    "--trusted-root", type=_FILE, help="A trusted_root.json in the place of the TrustRoot sigstore, in all tests."
+    "--trusted-root", type=FILE, help="A trusted_root.json in the place of the TrustRoot sigstore, in all tests."
 )
 @click.option(
     "--schema",

@@ -1,7 +1,6 @@
 """`navicert verify`: the decision of the webhook, for images, from a laptop or a pipeline."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +16,8 @@ import click
 from controller.cli.credentials import user_credentials
 from controller.cli.files import read_registries
 from controller.cli.inforce import InForce, Origin, read_in_force
+from controller.cli.kubeconfig import user_kubeconfig_option
+from controller.cli.options import FILE, PATH, exception_maximum_option, uncovered_option, user_registry_options
 from controller.cli.output import Format, Screen
 from controller.cli.showing import show_problems, show_verdict
 from controller.cli.subjects import Setting, Subject, read_labels, read_subjects
@@ -32,7 +32,6 @@ from controller.engine.policies import Snapshot
 from controller.registry.absent import NoRegistry
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
-from controller.settings import parse_duration
 from controller.wire.registries import Registries
 from controller.wire.verification import render_verification
 from controller.wire.workload import WORKLOAD_KINDS
@@ -42,11 +41,6 @@ EXIT_CODES = {200: 0, 403: REFUSED}  # by the verdict's code; everything else is
 DEADLINE_SECONDS = 60.0  # of one image
 AT_A_TIME = 8  # images; what one asks of its registry goes on in parallel besides
 VERIFYING_THREADS = 2
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PATH = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_KUBECONFIG = Path(".kube", "config")  # in the user's home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +55,8 @@ class Means:
 
 
 @click.command()
-@click.option("--policies", type=_PATH, help="Policies from this file or folder, and no cluster.")
-@click.option(
-    "--kubeconfig",
-    envvar=["NAVICERT_KUBECONFIG", "KUBECONFIG"],
-    metavar="FILE",
-    help="Without --policies: policies of its current context; default: the user's own.",
-)
+@click.option("--policies", type=PATH, help="Policies from this file or folder, and no cluster.")
+@user_kubeconfig_option
 @click.option(
     "--own-namespace",
     default="navicert-system",
@@ -86,32 +75,11 @@ class Means:
     "judged by what it points to now.",
 )
 @click.option("--as", "stands_for", metavar="REPOSITORY", help="Which repository the layouts stand for.")
-@click.option("--trusted-root", type=_FILE, help="A trusted_root.json in the place of the TrustRoot sigstore.")
+@click.option("--trusted-root", type=FILE, help="A trusted_root.json in the place of the TrustRoot sigstore.")
 @click.option("--offline", is_flag=True, help="Make no connection: only layouts, and policies from files.")
-@click.option(
-    "--uncovered",
-    type=click.Choice([choice.value for choice in Uncovered]),
-    default=Uncovered.ALLOW.value,
-    show_default=True,
-    help="What happens to an image of which no ClusterSLSAPolicy in Enforce or Warn asks the origin.",
-)
-@click.option(
-    "--exception-maximum",
-    type=parse_duration,
-    metavar="DURATION",
-    default="2160h",
-    show_default=True,
-    help="How far after its creation a SLSAException may reach.",
-)
-@click.option("--registries", type=_FILE, help="YAML file that configures single registry hosts.")
-@click.option(
-    "--credentials",
-    type=_PATH,
-    help="Docker configuration with credentials: a file, or a folder of them; default: the user's own.",
-)
-@click.option(
-    "--credential-programs", type=_FOLDER, help="The folder of its docker-credential-* programs; default: PATH."
-)
+@uncovered_option
+@exception_maximum_option
+@user_registry_options
 @click.option(
     "--output",
     type=click.Choice([form.value for form in Format]),
@@ -194,7 +162,7 @@ async def _gathering(
         registry = await stack.enter_async_context(client)
         elsewhere = means.registries.evidence_repository
         gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=elsewhere)
-        shared = CachingGatherer(gatherer, clock=time.monotonic, scope=means.credentials.scope)
+        shared = CachingGatherer(gatherer, clock=time.monotonic, scope=registry.scope)
         remote = await stack.enter_async_context(shared)
 
     def gather_of(subject: Subject) -> Gather:
@@ -219,15 +187,10 @@ def _origin(options: dict[str, Any]) -> Origin:
         raise click.UsageError("--offline needs --policies: no cluster may be asked for them")
     return Origin(
         policies=(policies,) if policies else (),
-        kubeconfig=options["kubeconfig"] or _own_kubeconfig(),
+        kubeconfig=options["kubeconfig"],
         own_namespace=options["own_namespace"],
         trusted_root=options["trusted_root"],
     )
-
-
-def _own_kubeconfig() -> str | None:
-    file = Path(os.path.expanduser("~"), _KUBECONFIG)  # noqa: PTH111 (where no home is known it is none, not an error)
-    return str(file) if file.is_file() else None
 
 
 def _means(options: dict[str, Any]) -> Means:

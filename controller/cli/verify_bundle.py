@@ -1,34 +1,40 @@
 """`navicert verify-bundle`: one Sigstore bundle about one artifact, offline."""
 
+import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from controller.cli.options import FILE
 from controller.cli.output import TEXT_OR_JSON, Format, Screen
 from controller.core.errors import MalformedDocument, MalformedReference, NotVerified
 from controller.core.image import Digest
 from controller.core.signer import CertificateSigner, KeySigner
 from controller.core.text import printable
-from controller.trust.artifact import Artifact, Identity, VerifiedBundle
+from controller.trust.artifact import Artifact, Identity, OtherInstance, VerifiedBundle
 from controller.trust.artifact import verify_bundle as verify
 from controller.trust.keys import PublicKey, parse_public_key
 from controller.trust.root import SigstoreMaterial, compile_sigstore, public_good
+from controller.wire.strictjson import MAX_BYTES
 from controller.wire.trustedroot import parse_trusted_root
 
-REFUSED = 1
+REFUSED, MALFORMED = 1, 2
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_HEX = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
+_T = TypeVar("_T")
 
 
 @click.command("verify-bundle")
-@click.option("--bundle", type=_FILE, required=True, help="The Sigstore bundle.")
+@click.option("--bundle", type=FILE, required=True, help="The Sigstore bundle.")
 @click.option("--certificate-identity", metavar="I", help="Who must have signed: the certificate's whole subject.")
 @click.option("--certificate-oidc-issuer", metavar="U", help="Who must have identified the signer: the whole issuer.")
-@click.option("--key", type=_FILE, help="The public key that must have signed, PEM.")
-@click.option("--trusted-root", type=_FILE, help="A Sigstore trusted_root.json; default: the public-good instance's.")
+@click.option("--key", type=FILE, help="The public key that must have signed, PEM.")
+@click.option("--trusted-root", type=FILE, help="A Sigstore trusted_root.json; default: the public-good instance's.")
 @click.option(
     "--output",
     type=click.Choice(TEXT_OR_JSON),
@@ -43,29 +49,47 @@ def verify_bundle(**options: Any) -> int:
     Name either --certificate-identity with --certificate-oidc-issuer, or --key. A key needs no log entry, but one
     that is there must hold.
     """
-    by = _signer(options)
-    bundle, artifact, sigstore = _read(options["bundle"]), _artifact(options["artifact"]), _sigstore(options)
-    screen = Screen.over(sys.stdout, sys.stderr)
-    as_json = Format(options["output"]) is Format.JSON
+    by, artifact, sigstore = _signer(options), _artifact(options["artifact"]), _sigstore(options["trusted_root"])
+    told = partial(_tell, Screen.over(sys.stdout, sys.stderr), artifact, as_json=options["output"] == Format.JSON.value)
+
+    def verified(bundle: bytes) -> VerifiedBundle:
+        return verify(bundle, artifact=artifact, by=by, sigstore=sigstore, now=datetime.now(UTC))
+
     try:
-        verified = verify(bundle, artifact=artifact, by=by, sigstore=sigstore, now=datetime.now(UTC))
+        found = _parsed(options["bundle"], verified)
+    except MalformedDocument as error:
+        if options["output"] == Format.TEXT.value:
+            raise
+        return told(str(error), status=MALFORMED)
     except NotVerified as error:
-        if as_json:
-            screen.document({"verified": False, "artifact": str(artifact.digest), "message": str(error)})
-        else:
-            screen.problem(f"not verified: {error}")
-        return REFUSED
-    if as_json:
-        screen.document(_document(verified, artifact))
-    else:
-        screen.line(_sentence(verified, artifact))
-    return 0
+        return told(f"{error}{_hint(error, options['trusted_root'])}", status=REFUSED)
+    return told(found, status=0)
+
+
+def _tell(screen: Screen, artifact: Artifact, found: VerifiedBundle | str, *, as_json: bool, status: int) -> int:
+    """Tell what was found, or why nothing was, and give the exit code."""
+    match found:
+        case VerifiedBundle() if as_json:
+            screen.document(_document(found, artifact))
+        case VerifiedBundle():
+            screen.line(_sentence(found, artifact))
+        case message if as_json:
+            screen.document({"verified": False, "artifact": str(artifact.digest), "message": message})
+        case message:
+            screen.problem(f"not verified: {message}")
+    return status
+
+
+def _hint(error: NotVerified, trusted_root: Path | None) -> str:
+    if trusted_root is not None or not isinstance(error, OtherInstance):
+        return ""
+    return " (believed is the public-good instance: --trusted-root names another)"
 
 
 def _signer(options: dict[str, Any]) -> Identity | PublicKey:
     identity, issuer, key = (options[name] for name in ("certificate_identity", "certificate_oidc_issuer", "key"))
     if key is not None and identity is None and issuer is None:
-        return parse_public_key(_read(key).decode("ascii", "replace"))
+        return _parsed(key, lambda content: parse_public_key(content.decode("ascii", "replace")))
     if key is None and identity and issuer:
         return Identity(issuer=issuer, subject=identity)
     raise click.UsageError("give either --key, or both --certificate-identity and --certificate-oidc-issuer")
@@ -77,20 +101,29 @@ def _artifact(text: str) -> Artifact:
             return Artifact(digest=Digest.parse(text))
         except MalformedReference as error:
             raise click.UsageError(str(error)) from error
-    return Artifact.of(_read(Path(text)))
+    if _HEX.fullmatch(text) and not Path(text).exists():
+        digits = text.rpartition(":")[2].lower()
+        raise click.UsageError(f"there is no such file, and a digest is written sha256:{digits}")
+    return _parsed(Path(text), Artifact.of, limit=None)
 
 
-def _sigstore(options: dict[str, Any]) -> SigstoreMaterial:
-    if options["trusted_root"] is None:
+def _sigstore(trusted_root: Path | None) -> SigstoreMaterial:
+    if trusted_root is None:
         return public_good()
-    return compile_sigstore(parse_trusted_root(_read(options["trusted_root"])))
+    return _parsed(trusted_root, lambda content: compile_sigstore(parse_trusted_root(content)))
 
 
-def _read(file: Path) -> bytes:
+def _parsed(file: Path, parse: Callable[[bytes], _T], *, limit: int | None = MAX_BYTES + 1) -> _T:
+    """What `parse` makes of a file's bytes: of as many as parsers take, and one more by which they see that there is
+    more. Raises MalformedDocument, whose message begins with the file's name."""
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(limit)
+        return parse(content)
     except OSError as error:
         raise MalformedDocument(f"{file}: {printable(str(error.strerror))}") from error
+    except MalformedDocument as error:
+        raise MalformedDocument(f"{file}: {error}") from error
 
 
 def _signer_document(signer: CertificateSigner | KeySigner) -> dict[str, str]:

@@ -24,6 +24,8 @@ from controller.core.testimony import Testimony, Voice
 from controller.core.text import printable
 from controller.core.tried import Try
 
+_NOBODY_VOUCHES = (Reason.NotVerified, Reason.BuilderNotTrusted)
+
 
 def tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Iterator[Try]:
     """Every statement of this evidence, by the word of every builder that speaks for it, in their order."""
@@ -39,7 +41,8 @@ def tries(demand: Demand, evidence: Evidence, question: Question, captures: Capt
 
 def judge_provenance(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Answer:
     """Whether any one provenance statement of this evidence meets the whole demand; if none does, the closest one's
-    reason. Knows nothing of summaries, children and gaps."""
+    reason; TrustRootMissing where only builders spoke that could be asked, and there are others. Knows nothing of
+    summaries, children and gaps."""
     closest: Try | None = None
     for one in tries(demand, evidence, question, captures):
         if closest is None or one.step > closest.step:  # the first of equals: statements stand in order of digest
@@ -48,8 +51,18 @@ def judge_provenance(demand: Demand, evidence: Evidence, question: Question, cap
             break
     if closest is None:
         detail = "no provenance about this digest was found"
-        return nothing_verified(evidence, Kind.PROVENANCE, Reason.NoProvenance, detail)
-    return closest.answer
+        found = nothing_verified(evidence, Kind.PROVENANCE, Reason.NoProvenance, detail)
+        return _asked_of_all(demand, found, question)
+    return _asked_of_all(demand, closest.answer, question)
+
+
+def _asked_of_all(demand: Demand, answer: Answer, question: Question) -> Answer:
+    """Nobody vouches for what there is. Where a builder's trust root is missing or broken, that is ignorance: it
+    might. A policy that names its builders is broken itself when one of them is, and needs no others."""
+    if demand.builders is not None or not question.unrooted or answer.reason not in _NOBODY_VOUCHES:
+        return answer
+    detail = f"{question.unrooted[0]}; of the other builders: {answer.detail}"
+    return replace(answer, reason=Reason.TrustRootMissing, detail=detail, requirements=())
 
 
 def _first_tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> tuple[Try, ...]:

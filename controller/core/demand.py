@@ -1,8 +1,9 @@
 """What requirements ask of one provenance statement, joined, so that one and the same must show all of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import combinations
 from typing import Self
 
 from controller.core.condition import Condition
@@ -17,6 +18,7 @@ from controller.core.requirements import (
     SignatureRequirement,
     SourceLevelRequirement,
     SourceRequirement,
+    SummaryAcceptance,
 )
 from controller.core.told import RequirementVerdict
 
@@ -129,26 +131,44 @@ class Alternative:
     """One set of requirements that holds as a whole. `prefix` is where its parts stand in the API.
 
     `sboms` are those of accepted signers, `bound_sboms` those that the signer of the provenance signs: for them the
-    same statement must do as for `demand`.
+    same statement must do as for `demand`. `rests` are what is left of the demand, by the parts that accepted summaries
+    can stand in for: one object for each, as what is worked out about a demand is remembered by its identity.
     """
 
     prefix: str
     demand: Demand
+    rests: Mapping[frozenset[Part], Demand]
     signatures: tuple[SignatureRequirement, ...]
     sboms: tuple[SBOMRequirement, ...]
     bound_sboms: tuple[SBOMRequirement, ...]
     attestations: tuple[AttestationRequirement, ...]
 
     @classmethod
-    def of(cls, prefix: str, own: Requirements, *, besides: Requirements | None = None) -> "Alternative":
+    def of(
+        cls,
+        prefix: str,
+        own: Requirements,
+        *,
+        besides: Requirements | None = None,
+        acceptances: tuple[SummaryAcceptance, ...] = (),
+    ) -> "Alternative":
         """What `own` asks. What hangs on one provenance statement joins what is asked `besides`."""
         both = (own,) if besides is None else (besides, own)
         sboms = tuple(one.sbom for one in both if one.sbom is not None and one.sbom.signers is None)
+        demand = Demand.of(*both)
         return cls(
             prefix=prefix,
-            demand=Demand.of(*both),
+            demand=demand,
+            rests=_rests(demand, acceptances),
             signatures=own.signatures,
             sboms=(own.sbom,) if own.sbom is not None and own.sbom.signers is not None else (),
             bound_sboms=sboms,
             attestations=own.attestations,
         )
+
+
+def _rests(demand: Demand, acceptances: tuple[SummaryAcceptance, ...]) -> Mapping[frozenset[Part], Demand]:
+    """By every set of the parts that summaries may cover: several of them cover together, or all children alike."""
+    coverable = [part for part in demand.parts if any(part in entry.covers for entry in acceptances)]
+    sets = (frozenset(some) for size in range(1, len(coverable) + 1) for some in combinations(coverable, size))
+    return {covered: demand.without(covered) for covered in sets}

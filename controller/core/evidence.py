@@ -56,17 +56,17 @@ class VerifiedStatement:
     predicate: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        records = {
-            Kind.PROVENANCE: self.provenance,
-            Kind.SUMMARY: self.summary,
-            Kind.SOURCE_SUMMARY: self.summary,
-            Kind.SBOM: self.sbom,
-        }
-        wanted = records.get(self.kind)
-        if self.kind in records and wanted is None:
-            raise ValueError(f"a statement of kind {self.kind.value} carries its record")
-        if any(record is not None and record is not wanted for record in records.values()):
-            raise ValueError(f"a statement of kind {self.kind.value} carries no other record")
+        summarised = self.kind is Kind.SUMMARY or self.kind is Kind.SOURCE_SUMMARY
+        records = (
+            (self.provenance, self.kind is Kind.PROVENANCE),
+            (self.summary, summarised),
+            (self.sbom, self.kind is Kind.SBOM),
+        )
+        for record, wanted in records:
+            if wanted and record is None:
+                raise ValueError(f"a statement of kind {self.kind.value} carries its record")
+            if record is not None and not wanted:
+                raise ValueError(f"a statement of kind {self.kind.value} carries no other record")
         if (self.subject is None) != (self.kind is Kind.SOURCE_SUMMARY) or bool(self.commits) != (self.subject is None):
             raise ValueError("a source summary is about commits, every other statement about a digest")
         object.__setattr__(self, "times", tuple(sorted(self.times)))

@@ -65,7 +65,11 @@ def _answers(
     alternative: Alternative, policy: Policy, question: Question, captures: Captures
 ) -> Iterator[tuple[str, Answer]]:
     origin = Origin(
-        demand=alternative.demand, acceptances=policy.accept_summaries, question=question, captures=captures
+        demand=alternative.demand,
+        rests=alternative.rests,
+        acceptances=policy.accept_summaries,
+        question=question,
+        captures=captures,
     )
     if alternative.demand.asks:
         yield ORIGIN, origin.judge()

@@ -1,6 +1,6 @@
 """Judging where an image comes from: provenance, what summaries stand in for, and the SBOM that hangs on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -24,9 +24,13 @@ _BY_SUMMARY = "by a verification summary"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a policy demands of the origin of one image, and the summaries that it accepts."""
+    """What a policy demands of the origin of one image, and the summaries that it accepts.
+
+    `rests` are what is left of the demand, by the parts that summaries stand in for.
+    """
 
     demand: Demand
+    rests: Mapping[frozenset[Part], Demand]
     acceptances: tuple[SummaryAcceptance, ...]
     question: Question
     captures: Captures
@@ -63,7 +67,7 @@ class Origin:
 
     def _rest(self, found: Standing, evidence: Evidence) -> Answer:
         """What accepted summaries do not cover still needs provenance (SUM-010)."""
-        rest = self.demand.without(found.covered)
+        rest = self.rests[found.covered]
         told = tuple(
             RequirementVerdict(name=part.value, outcome=Outcome.PASS, detail=_BY_SUMMARY)
             for part in self.demand.parts
@@ -79,7 +83,7 @@ class Origin:
             answer,
             detail="; ".join(text for text in (answer.detail, words) if text),
             proven=replace(answer.proven, level=level),
-            requirements=(*told, *answer.requirements),
+            requirements=(*told, *(answer.requirements or _untold(rest, answer))),
         )
 
     def _standing_for(self, evidence: Evidence) -> Standing:
@@ -114,3 +118,10 @@ class Origin:
 
 def _among(signer: Signer, others: tuple[Signer, ...]) -> bool:
     return any(same_signer(signer, other) for other in others)
+
+
+def _untold(rest: Demand, answer: Answer) -> tuple[RequirementVerdict, ...]:
+    """Where there is no statement at all, the first part that is left is the one that misses it."""
+    first, *others = rest.names
+    missed = RequirementVerdict(name=first, outcome=answer.reason.outcome, detail=answer.detail)
+    return (missed, *(RequirementVerdict(name=one, outcome=None) for one in others))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 from controller.core.demand import Alternative
 from controller.core.errors import Problem
@@ -73,12 +74,13 @@ class Policy:
         asks = self.require is not None or bool(self.any_of) or bool(self.deny) or self.tags is Tags.DENY
         if not asks:
             raise ValueError("a policy asks for something")
-        base = None if self.require is None else Alternative.of("", self.require)
+        accepting = partial(Alternative.of, acceptances=self.accept_summaries)
+        base = None if self.require is None else accepting("", self.require)
         object.__setattr__(self, "base", base)
         object.__setattr__(
             self,
             "alternatives",
-            tuple(Alternative.of(f"anyOf[{n}].", one, besides=self.require) for n, one in enumerate(self.any_of)),
+            tuple(accepting(f"anyOf[{n}].", one, besides=self.require) for n, one in enumerate(self.any_of)),
         )
         object.__setattr__(self, "wanted", self._wanted())
         object.__setattr__(self, "trust_roots", self._trust_roots())

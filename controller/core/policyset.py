@@ -17,12 +17,14 @@ class PolicySet:
     Policies and exceptions stand in order of name; `ranked_builders` with the highest level first, then by name.
     `wanted` are the predicate types that any policy asks for, of SBOMs the base types, and `kept` those of which some
     condition looks into the predicate: its bytes are kept for them. `builder_roots` are the trust roots that builders
-    name. `scopes` and `recall` spare work, and make no difference to what is found.
+    name. `unrooted` tells, one sentence each and fit to print, which builders are broken for want of a trust root: what
+    they would say of an image is unknown. `scopes` and `recall` spare work, and make no difference to what is found.
     """
 
     policies: tuple[Policy | BrokenPolicy, ...] = ()
     builders: Mapping[str, TrustedBuilder] = field(default_factory=dict)
     exceptions: tuple[PolicyException, ...] = ()
+    unrooted: tuple[str, ...] = ()
     ranked_builders: tuple[TrustedBuilder, ...] = field(init=False)
     wanted: frozenset[str] = field(init=False)
     kept: frozenset[str] = field(init=False)
@@ -33,6 +35,7 @@ class PolicySet:
     def __post_init__(self) -> None:
         object.__setattr__(self, "policies", tuple(sorted(self.policies, key=lambda policy: policy.name)))
         object.__setattr__(self, "exceptions", tuple(sorted(self.exceptions, key=lambda one: one.name)))
+        object.__setattr__(self, "unrooted", tuple(sorted(self.unrooted)))
         ranked = sorted(self.builders.values(), key=lambda builder: (-builder.max_level, builder.name))
         object.__setattr__(self, "ranked_builders", tuple(ranked))
         object.__setattr__(self, "wanted", frozenset().union(*(policy.wanted for policy in self.policies)))

@@ -22,10 +22,13 @@ class SourceClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """A resolved dependency or material: `uri` as written, `digests` by algorithm."""
+    """A resolved dependency or material: `digests` by algorithm, all else as written (in-toto, ResourceDescriptor)."""
 
     uri: str | None
     digests: Mapping[str, str] = field(hash=False)
+    name: str | None = None
+    media_type: str | None = None
+    download_location: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,8 @@ class Provenance:
     `source` is the predicate's own word, read by its build type's rules; fields that the build type does not define
     are None. What a certificate says of the same fields is in the signer's extensions; whose word counts is judged.
     `external_parameters` are the untrusted parameters as decoded JSON (v0.1 arguments, v0.2 parameters);
-    `parameters_complete` is False where the predicate itself says that there may have been others.
+    `parameters_complete` and `dependencies_complete` are False where the predicate itself says that there may have been
+    others.
     """
 
     builder_id: str
@@ -46,3 +50,4 @@ class Provenance:
     parameters_complete: bool = True
     invocation_id: str | None = None
     dependencies: tuple[Dependency, ...] = ()
+    dependencies_complete: bool = True

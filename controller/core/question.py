@@ -41,8 +41,9 @@ class Question:
     """One image with its evidence, before any policy is asked.
 
     `testimonies` are the provenance statements of the image and of its children, by the digest they are about.
-    `source_summaries` are about commits, so it makes no difference beside which of them they were found. Whatever asks
-    about the time asks `season`, which then knows how long the answer holds.
+    `unrooted` tells which builders could not be asked. `source_summaries` are about commits, so it makes no difference
+    beside which of them they were found. Whatever asks about the time asks `season`, which then knows how long the
+    answer holds.
     """
 
     workload: Workload
@@ -51,6 +52,7 @@ class Question:
     evidence: Evidence
     digest: Digest
     builders: tuple[TrustedBuilder, ...]
+    unrooted: tuple[str, ...]
     recall: Recall
     testimonies: Mapping[Digest, tuple[Testimony, ...]]
     source_summaries: tuple[VerifiedStatement, ...]
@@ -85,6 +87,7 @@ class Question:
             evidence=evidence,
             digest=evidence.digest,
             builders=builders,
+            unrooted=policies.unrooted,
             recall=policies.recall,
             testimonies={
                 one.digest: policies.recall.once(one, builders, None, partial(testimonies, one, builders))

@@ -34,12 +34,16 @@ class Season:
         self.last = min(self.last, edge)
         return False
 
-    def is_ahead(self, time: datetime) -> bool:
-        """Whether this time is yet to come."""
-        if self.now < time:
-            self.last = min(self.last, time - _RESOLUTION)
+    def is_ahead(self, time: datetime, lead: timedelta) -> bool:
+        """Whether this time is further ahead than `lead`. Exactly that far is not further."""
+        try:
+            edge = time - lead
+        except OverflowError:  # every time is later
+            return False
+        if self.now < edge:
+            self.last = min(self.last, edge - _RESOLUTION)
             return True
-        self.first = max(self.first, time)
+        self.first = max(self.first, edge)
         return False
 
     def end(self) -> None:

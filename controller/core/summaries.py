@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from controller.core.answer import Answer, Miss
 from controller.core.conditions import age_miss
@@ -17,6 +18,7 @@ from controller.core.text import printable
 from controller.core.verdict import Proven
 
 _OWN_REPOSITORY = "{repository}"
+_MAX_CLOCK_LEAD = timedelta(hours=24)  # of a verifier's clock before ours, as of a log's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +140,14 @@ def _policy_digests(summary: Summary) -> set[str]:
 def _age_miss(
     statement: VerifiedStatement, summary: Summary, entry: SummaryAcceptance, question: Question
 ) -> tuple[Step, Miss] | None:
-    """By the verifier's own time, else by the verified signing time (SUM-008)."""
+    """By the verifier's own time, else by the verified signing time (SUM-008).
+
+    A time in the future makes no age: nothing of it is accepted where an age is asked, and elsewhere what a clock may
+    be ahead.
+    """
     claimed, season = summary.time_verified, question.season
-    if entry.max_age is not None and claimed is not None and season.is_ahead(claimed):
+    lead = _MAX_CLOCK_LEAD if entry.max_age is None else timedelta()
+    if claimed is not None and season.is_ahead(claimed, lead):
         detail = "the summary says that it was verified in the future"
         return Step.BUILDER, Miss(reason=Reason.SummaryMismatch, detail=detail)
     miss = age_miss(entry.max_age, claimed or statement.signed_at, season)

@@ -48,6 +48,21 @@ class WorkloadImage:
         return cls(slots=slots, text=shown, reference=reference)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class PulledWith:
+    """By which Secrets of its namespace a workload's images are pulled, as Kubernetes has it.
+
+    `secrets` are the names in the pod spec. Where a template gives none, those of `service_account` count: its pods are
+    given them when they are created, so that of a pod the spec alone tells.
+    """
+
+    secrets: tuple[str, ...] = ()
+    service_account: str = ""
+
+
+NO_SECRETS = PulledWith()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A workload as judged: `images` are those to judge (of an update: the added and changed ones).
@@ -64,6 +79,7 @@ class Workload:
     images: tuple[WorkloadImage, ...]
     namespace_labels: Mapping[str, str] | None
     mirror: bool = False
+    pulled_with: PulledWith = NO_SECRETS
 
     def within(self, namespace_labels: Mapping[str, str] | None) -> "Workload":
         """The same in a namespace with these labels."""
@@ -76,6 +92,7 @@ class Workload:
             images=self.images,
             namespace_labels=namespace_labels,
             mirror=self.mirror,
+            pulled_with=self.pulled_with,
         )
 
 

@@ -5,7 +5,7 @@ Plain HTTP on 127.0.0.1 at ports the kernel picks. Not a registry to build on: i
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -57,20 +57,24 @@ async def serve_registry(pulls: Pulls) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+class _Silence(asyncio.Protocol):
+    """Connections that are accepted and never answered. No task waits for them, so none has to be cancelled."""
+
+    def __init__(self, accepted: set[asyncio.BaseTransport]) -> None:
+        self._accepted = accepted
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._accepted.add(transport)
+
+
 @asynccontextmanager
 async def serve_silence() -> AsyncIterator[str]:
     """An address that accepts connections and never answers, as a registry does that hangs; yields host:port."""
-    server = await asyncio.start_server(_say_nothing, LOOPBACK, 0)
+    accepted: set[asyncio.BaseTransport] = set()
+    server = await asyncio.get_running_loop().create_server(lambda: _Silence(accepted), LOOPBACK, 0)
     try:
         yield f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-
-
-async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        with suppress(ConnectionError):
-            while await reader.read(65_536):
-                pass
-    finally:
-        writer.close()
+        for transport in accepted:
+            transport.close()

@@ -11,8 +11,9 @@ from controller.core.question import EXCEPTION_MAXIMUM
 from controller.core.reasons import Outcome, Reason
 from controller.core.verdict import Finding, ImageVerdict
 from controller.core.workload import Form, Workload
+from controller.engine.access import Gathering, gathering_as
 from controller.engine.decision import UNHURRIED, Circumstances, decide
-from controller.engine.gathering import Gather, GatherRequest
+from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.engine.population import RunningWorkload
 from controller.wire.running import PodShape
@@ -38,7 +39,7 @@ async def audit(
     workload: RunningWorkload,
     *,
     snapshot: Snapshot,
-    gather: Gather,
+    gathering: Gathering,
     namespace_labels: Mapping[str, str] | None,
     settings: AuditSettings,
     now: datetime,
@@ -53,7 +54,7 @@ async def audit(
         """What a tag points to now need not be what runs: an image without a digest is unknown."""
         if request.reference.digest is None:
             return Evidence(digest=None, gaps=(UNKNOWN,))
-        return await gather(replace(request, max_age=min(request.max_age, settings.max_age)))
+        return await gathering.gather(replace(request, max_age=min(request.max_age, settings.max_age)))
 
     found: list[ImageVerdict] = []
     for shape in workload.shapes:
@@ -65,7 +66,8 @@ async def audit(
             patience=UNHURRIED,
         )
         judged = _as_judged(workload.namespace, shape, namespace_labels)
-        verdict = await decide(judged, snapshot=snapshot, gather=gather_known, circumstances=circumstances)
+        gather_as = gathering_as(judged, gather_known, gathering.find_access)
+        verdict = await decide(judged, snapshot=snapshot, gather=gather_as, circumstances=circumstances)
         found += verdict.images
     return merge(found)
 
@@ -83,6 +85,7 @@ def _as_judged(namespace: str, shape: PodShape, namespace_labels: Mapping[str, s
         labels=dict(shape.labels),
         images=shape.images,
         namespace_labels=namespace_labels,
+        pulled_with=shape.pulled_with,
     )
 
 

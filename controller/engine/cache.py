@@ -54,7 +54,7 @@ class Key(NamedTuple):
 def key_of(
     asked: Question | GatherRequest, image: PinnedImage, *, evidence_repository: Repository | None, scope: str
 ) -> Key:
-    """The key of what is asked about an image; `scope` says by whose credentials the registry is asked."""
+    """The key of what is asked about an image; `scope` says by whose credentials each of its repositories is read."""
     return Key(
         repository=image.repository,
         evidence_repository=evidence_repository,

@@ -1,7 +1,7 @@
 """Gathering for all reviews of a process: what is known is used again, what is under way is shared."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Self
 
@@ -19,13 +19,10 @@ from controller.engine.cache import (
     key_of,
 )
 from controller.engine.evidence import Gatherer, gather
-from controller.engine.gathering import GatherRequest, Known
+from controller.engine.gathering import GatherRequest, Known, Lookup, Scope
 from controller.engine.look import Found
 from controller.engine.question import Image, Question
 from controller.engine.sharing import Flight, bounded
-
-Scope = Callable[[Repository], str]
-"""By whose credentials a repository is read: what was read by some is shown to nobody else."""
 
 _Tag = tuple[str, Repository, str]
 
@@ -75,7 +72,7 @@ class CachingGatherer:
         """As `evidence.gather`; Known where nothing but what is remembered has to be asked."""
         digest = request.reference.digest
         if digest is not None and not request.stale and not request.children:
-            known = self._known(self._key(request, PinnedImage(request.reference.repository, digest)), request)
+            known = self._known(self._key(request, PinnedImage(request.reference.repository, digest), request), request)
             if known is not None:
                 return Known(known.evidence)
         return gather(request, self)
@@ -83,7 +80,7 @@ class CachingGatherer:
     async def resolve(self, request: GatherRequest) -> Image | None:
         """What the request's tag points to now. Raises as `question.resolve` does."""
         repository = request.reference.repository
-        tag = (self._scope(repository), repository, str(request.reference.tag))
+        tag = (self._scope_of(request)(repository), repository, str(request.reference.tag))
         task = self._tags.get(tag)
         if task is None:
             task = self._tags[tag] = asyncio.create_task(bounded(self._gatherer.resolve(request)))
@@ -93,28 +90,38 @@ class CachingGatherer:
 
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
-        key = self._key(question, PinnedImage(question.repository, question.digest, question.within))
+        key = self._key(question, PinnedImage(question.repository, question.digest, question.within), request)
         known = self._known(key, request)
         if known is not None:
             return known
         flight = self._flights.get(key)
         if flight is None:
             self.counts.misses += 1
-            flight = self._flights[key] = Flight(self._gatherer.means, question, until=request.latest)
+            request.heard(Lookup.MISS)
+            means = self._gatherer.means.reading(request.access)
+            flight = self._flights[key] = Flight(means, question, until=request.latest)
             flight.task.add_done_callback(lambda task: self._landed(key, task))
         else:
             self.counts.shared += 1
+            request.heard(Lookup.SHARED)
             flight.extend(request.latest)
         return await flight.found_by(request.deadline)
 
-    def _key(self, asked: Question | GatherRequest, image: PinnedImage) -> Key:
+    def _key(self, asked: Question | GatherRequest, image: PinnedImage, request: GatherRequest) -> Key:
         elsewhere = self._gatherer.means.evidence_repository(image.repository)
-        return key_of(asked, image, evidence_repository=elsewhere, scope=self._scope(image.repository))
+        scope = self._scope_of(request)
+        scopes = scope(image.repository) if elsewhere is None else f"{scope(image.repository)} {scope(elsewhere)}"
+        return key_of(asked, image, evidence_repository=elsewhere, scope=scopes)
 
     def _known(self, key: Key, request: GatherRequest) -> Found | None:
         found = self._cache.get(key, max_age=request.max_age)
-        self.counts.hits += found is not None
+        if found is not None:
+            self.counts.hits += 1
+            request.heard(Lookup.HIT)
         return found
+
+    def _scope_of(self, request: GatherRequest) -> Scope:
+        return request.access.scope if request.access else self._scope
 
     def _landed(self, key: Key, task: asyncio.Task[Found]) -> None:
         del self._flights[key]

@@ -20,7 +20,7 @@ from controller.core.selection import Selected
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.work import share_of_work
 from controller.core.workload import Workload, WorkloadImage
-from controller.engine.gathering import Gather, GatherRequest, Known
+from controller.engine.gathering import Gather, GatherRequest, Heard, Known, nobody_hears
 from controller.engine.policies import Snapshot
 
 _T = TypeVar("_T")
@@ -42,7 +42,8 @@ RECENT_SECONDS = 30.0  # evidence that does not satisfy, and is older, is gather
 class Circumstances:
     """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings.
 
-    `patience` is how long, in seconds, an image may hold up the answer, by the strictest mode that matches it.
+    `patience` is how long, in seconds, an image may hold up the answer, by the strictest mode that matches it. `heard`
+    is told where evidence came from.
     """
 
     now: datetime
@@ -50,6 +51,7 @@ class Circumstances:
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
     patience: Mapping[Mode, float] = field(default_factory=lambda: PATIENCE)
+    heard: Heard = nobody_hears
 
 
 async def decide(
@@ -212,6 +214,7 @@ class _Review:
             now=now,
             deadline=_until(strictest, self._circumstances),
             until=self._circumstances.deadline,
+            heard=self._circumstances.heard,
         )
 
 

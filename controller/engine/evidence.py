@@ -122,12 +122,12 @@ class Gatherer:
 
     async def resolve(self, request: GatherRequest) -> Image | None:
         """What the request's tag points to now. Raises as `question.resolve` does."""
-        registry = self.means.registry.within(lambda: request.latest)
-        return await resolve(registry, request.reference.repository, str(request.reference.tag))
+        means = self.means.reading(request.access).within(lambda: request.latest)
+        return await resolve(means.registry, request.reference.repository, str(request.reference.tag))
 
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
-        look = Look(self.means.within(lambda: request.deadline), question)
+        look = Look(self.means.reading(request.access).within(lambda: request.deadline), question)
         deadline = asyncio.timeout_at(request.deadline)
         try:
             async with deadline:

@@ -22,7 +22,7 @@ from controller.engine.compiling import (
     complete_root,
 )
 from controller.engine.filling import fill_builder, fill_policy
-from controller.engine.references import Known, implicit_root_name, look_up
+from controller.engine.references import Known, implicit_root_name, look_up, unrooted
 from controller.trust.root import RootKey, TrustRoot, TrustRoots
 from controller.wire.configmap import ConfigMap
 from controller.wire.policy import PROBLEMS, BrokenObject, UnlinkedException
@@ -76,6 +76,7 @@ class _Linking:
         self._roots: dict[str, TrustRoot] = {}
         self._implicit: dict[str, TrustRoot] = {}
         self._builders: dict[str, TrustedBuilder] = {}
+        self._unrooted: list[str] = []
         self._policies: list[Policy | BrokenPolicy] = []
 
     def add_roots(self, everything: Iterable[Compiled], config_maps: Mapping[str, ConfigMap]) -> None:
@@ -96,6 +97,7 @@ class _Linking:
             builder = _link_builder(one, known)
             if isinstance(builder, BrokenObject):
                 self._broken[_title(builder)] = builder.problems
+                self._unrooted += [f"{_title(builder)}: {why}" for why in unrooted(one.unlinked.references, known)[:1]]
             else:
                 self._builders[builder.name] = builder
                 self._implicit |= _implicit_roots(one.keys)
@@ -120,6 +122,7 @@ class _Linking:
                 policies=tuple(self._policies),
                 builders=self._builders,
                 exceptions=tuple(one.exception for one in exceptions),
+                unrooted=tuple(self._unrooted),
             ),
             roots=TrustRoots(roots={**self._roots, **self._implicit}),
             problems=self._broken,

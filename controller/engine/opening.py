@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
+from controller.engine.access import Gathering, find_access_of
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.hosts import named_hosts
 from controller.engine.observing import KnownHosts
 from controller.engine.policies import Snapshot
+from controller.kube.pullsecrets import PullSecrets
 from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
 from controller.wire.registries import Registries
@@ -19,9 +21,14 @@ VERIFYING_THREADS = 2
 
 @asynccontextmanager
 async def open_gatherer(
-    registries: Registries, credentials: Credentials, snapshot: Callable[[], Snapshot | None]
-) -> AsyncIterator[CachingGatherer]:
-    """A gatherer for as long as the context lasts; hosts that the policies of `snapshot` name may be private."""
+    registries: Registries,
+    credentials: Credentials,
+    snapshot: Callable[[], Snapshot | None],
+    *,
+    secrets: PullSecrets | None,
+) -> AsyncIterator[Gathering]:
+    """A gatherer for as long as the context lasts; hosts that the policies of `snapshot` name may be private. Without
+    `secrets` nobody's own are looked at."""
     with ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify") as executor:
         client = RegistryClient(registries, named_hosts=lambda: named_hosts(snapshot()), credentials=credentials)
         async with client as registry:
@@ -31,5 +38,5 @@ async def open_gatherer(
                 evidence_repository=registries.evidence_repository,
                 vouched=KnownHosts(frozenset(registries.entries), snapshot).known,
             )
-            async with CachingGatherer(gatherer, clock=time.monotonic, scope=credentials.scope) as gather:
-                yield gather
+            async with CachingGatherer(gatherer, clock=time.monotonic, scope=registry.scope) as gather:
+                yield Gathering(gather=gather, find_access=find_access_of(registry, secrets))

@@ -12,8 +12,11 @@ from controller.core.policy import Mode, Policy, Tags
 from controller.core.policyset import PolicySet
 from controller.core.workload import Workload, WorkloadImage
 from controller.engine.decision import MAX_IMAGES
+from controller.engine.gathering import Access
 from controller.registry.client import Registry
 from controller.wire.oci import parse_manifest
+
+_Asked = tuple[ImageReference, str | None]  # and by whose credentials
 
 RESOLVE_SECONDS = 3.0  # the longest that any review waits for it
 
@@ -30,34 +33,37 @@ def pins(policies: PolicySet, workload: Workload, image: WorkloadImage) -> bool:
 
 
 class Resolver:
-    """Finds out what tags point to. Reviews that ask at the same time for the same tag share one answer; none is kept.
+    """Finds out what tags point to. Reviews that ask at the same time, by the same credentials, for the same tag share
+    one answer; none is kept.
 
     Belongs to one event loop. A request that nobody waits for any more ends by itself after RESOLVE_SECONDS.
     """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._running: dict[ImageReference, asyncio.Task[Digest | None]] = {}
+        self._running: dict[_Asked, asyncio.Task[Digest | None]] = {}
 
     async def __call__(
-        self, references: Iterable[ImageReference], *, deadline: float
+        self, references: Iterable[ImageReference], *, deadline: float, access: Access | None = None
     ) -> Mapping[ImageReference, Digest]:
         """The digests that could be found out by `deadline` (the loop's clock), all asked for at once; of more than
         MAX_IMAGES distinct references the first. What is left out is not known. Raises only what is a bug.
         """
-        tasks = {one: self._task(one) for one in list(dict.fromkeys(references))[:MAX_IMAGES]}
+        tasks = {one: self._task(one, access) for one in list(dict.fromkeys(references))[:MAX_IMAGES]}
         if not tasks:
             return {}
         await asyncio.wait(tasks.values(), timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
         found = ((one, task.result()) for one, task in tasks.items() if task.done())
         return {reference: digest for reference, digest in found if digest is not None}
 
-    def _task(self, reference: ImageReference) -> asyncio.Task[Digest | None]:
-        running = self._running.get(reference)
+    def _task(self, reference: ImageReference, access: Access | None) -> asyncio.Task[Digest | None]:
+        asked = reference, access.scope(reference.repository) if access else None
+        running = self._running.get(asked)
         if running is None:
-            running = asyncio.create_task(resolve(self._registry, reference))
-            self._running[reference] = running
-            running.add_done_callback(lambda _: self._running.pop(reference))
+            registry = access.registry if access else self._registry
+            running = asyncio.create_task(resolve(registry, reference))
+            self._running[asked] = running
+            running.add_done_callback(lambda _: self._running.pop(asked))
         return running
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.core.errors import MalformedReview
+from controller.core.workload import PulledWith
 from controller.engine.owners import Owners
 from controller.wire.coverage import Coverage
 from controller.wire.running import PodShape, Reference, RunningPod, namespace_of, parse_running
@@ -114,5 +115,5 @@ class _Census:
         return self._left.setdefault(namespace, Left())
 
 
-def _order(shape: PodShape) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
-    return shape.name, shape.labels, tuple(image.text for image in shape.images)
+def _order(shape: PodShape) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...], PulledWith]:
+    return shape.name, shape.labels, tuple(image.text for image in shape.images), shape.pulled_with

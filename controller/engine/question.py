@@ -7,6 +7,7 @@ from datetime import datetime
 
 from controller.core.image import Digest, Repository
 from controller.engine.family import Family, family_of
+from controller.engine.gathering import Access
 from controller.engine.turns import Turns
 from controller.registry.client import Deadline, Registry
 from controller.registry.discovery import Referrer
@@ -25,6 +26,10 @@ class Means:
     executor: Executor
     turns: Turns
     evidence_repository: EvidenceRepository
+
+    def reading(self, access: Access | None) -> "Means":
+        """The same for who reads registries as somebody else."""
+        return replace(self, registry=access.registry) if access else self
 
     def within(self, deadline: Deadline) -> "Means":
         """The same for a look that nobody waits for any longer than this."""

@@ -45,6 +45,12 @@ def look_up(references: Iterable[Reference], keys: Keys, known: Known) -> tuple[
     return matchers, tuple(problems)
 
 
+def unrooted(references: Iterable[Reference], known: Known) -> tuple[str, ...]:
+    """Why trust roots that these name are not there, or broken: nothing is known of whom they would vouch for."""
+    names = {one.trust_root for one in references if isinstance(one, KeyReference | CertificateReference)}
+    return tuple(known.absence("TrustRoot", name) for name in sorted(names) if name not in known.roots)
+
+
 def implicit_root_name(fingerprint: str) -> str:
     """The name of the root that only this inline key is believed under."""
     return f"{INLINE_PREFIX}{fingerprint}"

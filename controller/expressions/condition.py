@@ -16,6 +16,7 @@ from controller.core.condition import Condition, Facts, Held
 from controller.core.text import printable
 from controller.core.work import MAX_WORK
 from controller.expressions.bounds import Cost, bound_cost
+from controller.expressions.members import member_problem
 from controller.expressions.variables import TYPES, variables
 
 MAX_EXPRESSION_CHARACTERS = 4096
@@ -39,9 +40,10 @@ class Use(Enum):
 def compile_condition(name: str, expression: str, message: str | None, use: Use) -> Condition | str:
     """The condition, or what is wrong with its expression, fit to print. Never raises.
 
-    Guarantees that every name is declared, that types fit as far as they are known, and that the result is a boolean
-    (POL-014). The test of the condition gives TRUE only for the boolean true, and ERROR whenever it can't be told:
-    a missing key, a value that CEL does not have, a bound that was hit (POL-015).
+    Guarantees that every name is declared, that members of the closed variables exist, that types fit as far as they
+    are known, and that the result is a boolean (POL-014). The test of the condition gives TRUE only for the boolean
+    true, and ERROR whenever it can't be told: a missing key, a value that CEL does not have, a bound that was hit
+    (POL-015).
     """
     if len(expression) > MAX_EXPRESSION_CHARACTERS:
         return f"an expression has at most {MAX_EXPRESSION_CHARACTERS} characters"
@@ -55,6 +57,9 @@ def compile_condition(name: str, expression: str, message: str | None, use: Use)
     cost = bound_cost(expression)
     if isinstance(cost, str):
         return cost
+    unknown = member_problem(compiled.serialize())
+    if unknown is not None:
+        return unknown
     test = partial(_test, compiled, cost, use)
     return Condition(name=name, expression=expression, message=message, lasting=_lasts(use, expression), test=test)
 

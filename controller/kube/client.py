@@ -97,6 +97,13 @@ class ApiClient:
             _expect_ok(answer)
             return await _parsed(await _read(answer, MAX_OBJECT_BYTES), Form.OBJECT)
 
+    async def text(self, path: str) -> str:
+        """What stands at this path, whatever it is: of MAX_OBJECT_BYTES at most, as UTF-8, else with question marks."""
+        limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with self._ask(path, {}, limits) as answer:
+            _expect_ok(answer)
+            return (await _read(answer, MAX_OBJECT_BYTES)).decode("utf-8", errors="replace")
+
     async def write(self, verb: Verb, path: str, document: Object) -> Object | None:
         """The object as it is after the write, or None when there is none at this path.
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from controller.core.errors import ApiServerUnavailable, Unavailable
 from controller.core.image import Digest
 from controller.core.verdict import ImageVerdict
+from controller.engine.access import Gathering
 from controller.engine.audit import AuditSettings, audit
-from controller.engine.gathering import Gather
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import Snapshot
 from controller.engine.population import Population, RunningWorkload, coverage_of
@@ -57,7 +57,7 @@ class ScanFigures:
 class Means:
     """What a look is made with. `reports` is None where none are to be written."""
 
-    gather: Gather
+    gathering: Gathering
     namespaces: Namespaces
     reports: Reports | None
     changes: ChangeTeller
@@ -129,7 +129,7 @@ class Look:
         verdicts = await audit(
             workload,
             snapshot=self._scene.snapshot,
-            gather=self._means.gather,
+            gathering=self._means.gathering,
             namespace_labels=labels,
             settings=self._means.settings.audit,
             now=self._scene.now,

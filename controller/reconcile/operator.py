@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from controller.core.errors import Unavailable
-from controller.engine.gathering import Gather
+from controller.engine.access import Gathering
 from controller.engine.opening import open_gatherer
 from controller.engine.policies import Snapshot
 from controller.kube.client import ApiClient, Object
 from controller.kube.connection import Connection
+from controller.kube.pullsecrets import PullSecrets
 from controller.reconcile.changes import ChangeTeller
 from controller.reconcile.events import EventWriter
 from controller.reconcile.health import OperatorMetrics, served
@@ -49,6 +50,7 @@ class OperatorSettings:
     exception_maximum: timedelta
     registries: Registries
     credentials: Credentials
+    pod_pull_secrets: bool
     scan: ScanSettings
     reports: ReportForm | None
 
@@ -101,8 +103,9 @@ async def _elected(
         await elector.acquire()
         parts = _parts(client, settings, elector, metrics)
         current = parts.statuses.snapshot
-        async with open_gatherer(settings.registries, settings.credentials, current) as gather:
-            scan = _scan(client, settings, elector, parts, gather)
+        secrets = PullSecrets(client.get) if settings.pod_pull_secrets else None
+        async with open_gatherer(settings.registries, settings.credentials, current, secrets=secrets) as gathering:
+            scan = _scan(client, settings, elector, parts, gathering)
             await _lead(parts, scan, connection, elector, metrics)
     except Unavailable as error:
         _log.error("ending", extra={"error": str(error)})
@@ -153,11 +156,11 @@ def _parts(client: ApiClient, settings: OperatorSettings, elector: Elector, metr
     return _Parts(statuses=statuses, roots=roots, registrar=registrar)
 
 
-def _scan(client: ApiClient, settings: OperatorSettings, elector: Elector, parts: _Parts, gather: Gather) -> Scan:
+def _scan(client: ApiClient, settings: OperatorSettings, elector: Elector, parts: _Parts, gathering: Gathering) -> Scan:
     return Scan(
         client,
         snapshot=parts.statuses.snapshot,
-        gather=gather,
+        gathering=gathering,
         settings=settings.scan,
         reports=Reports(client, elector.write, settings.reports) if settings.reports else None,
         changes=ChangeTeller(elector.write, identity=settings.identity, now=_now),

@@ -12,7 +12,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from controller.core.errors import ApiServerUnavailable
-from controller.engine.gathering import Gather
+from controller.engine.access import Gathering
 from controller.engine.namespaces import Namespaces
 from controller.engine.owners import Owners
 from controller.engine.policies import Snapshot
@@ -47,7 +47,7 @@ class Scan:
         client: ApiClient,
         *,
         snapshot: Callable[[], Snapshot | None],
-        gather: Gather,
+        gathering: Gathering,
         settings: ScanSettings,
         reports: Reports | None,
         changes: ChangeTeller,
@@ -57,7 +57,11 @@ class Scan:
         self._snapshot = snapshot
         self._namespaces = Namespaces(self._fetch_namespace)
         self._means = Means(
-            gather=gather, namespaces=self._namespaces, reports=reports, changes=changes, settings=settings
+            gathering=gathering,
+            namespaces=self._namespaces,
+            reports=reports,
+            changes=changes,
+            settings=settings,
         )
         self._owners = Owners(client.get)
         self._relabelled = False

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from controller.core.errors import ApiServerUnavailable, Problem
+from controller.engine.expiry import aging
 from controller.engine.policies import PolicyStore, Snapshot
 from controller.kube.client import ApiClient, Conflict, Object, Resource, Verb, config_maps
 from controller.reconcile.keeping import Write
@@ -116,12 +117,15 @@ class Statuses:
             return exception_standing(document, problems, maximum=self._maximum, now=now), None
         if kind != "TrustRoot":
             return standing_of(problems), None
-        facts = self._facts(name, problems, snapshot.roots.roots.get(name))
+        facts = self._facts(name, problems, snapshot.roots.roots.get(name), now)
         return root_standing(problems, facts, now=now), facts
 
-    def _facts(self, name: str, problems: Sequence[Problem], root: TrustRoot | None) -> RootFacts:
-        holdings = None if problems or root is None else holdings_of(root)
-        return RootFacts(holdings=holdings, freshness=self._roots.freshness(name))
+    def _facts(self, name: str, problems: Sequence[Problem], root: TrustRoot | None, now: datetime) -> RootFacts:
+        freshness = self._roots.freshness(name)
+        if problems or root is None:
+            return RootFacts(freshness=freshness)
+        left_out = root.sigstore.left_out if root.sigstore is not None else ()
+        return RootFacts(holdings=holdings_of(root), freshness=freshness, warnings=(*left_out, *aging(root, now)))
 
     async def _tell(
         self, kind: Kind, document: Object, standing: Standing, facts: RootFacts | None, now: datetime

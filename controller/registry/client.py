@@ -14,6 +14,7 @@ from controller.registry.reading import MAX_BLOB_BYTES, MAX_MANIFEST_BYTES, MAX_
 from controller.registry.scoped import Connected, Deadline, ScopedRegistry
 from controller.registry.sessions import Sessions
 from controller.registry.transport import Transport
+from controller.wire.dockerconfig import DockerConfig
 from controller.wire.oci import Descriptor
 from controller.wire.registries import Registries
 
@@ -78,6 +79,10 @@ class RegistryClient:
         Connections and tokens are shared; a token serves only the credential it was granted for.
         """
         return ScopedRegistry(self._connected, credentials=credentials or self._credentials)
+
+    def beside(self, config: DockerConfig) -> ScopedRegistry:
+        """The same for somebody who brings credentials of his own; see `Credentials.beside`."""
+        return self.scoped(credentials=self._credentials.beside(config))
 
     def within(self, deadline: Deadline) -> ScopedRegistry:
         """The same with a deadline that no pause between attempts reaches."""

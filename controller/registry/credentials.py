@@ -1,11 +1,12 @@
-"""Whose credentials are shown to which repository, read from files that may change while Navicert runs."""
+"""Whose credentials are shown to which repository: Docker configurations, in files that may change while Navicert runs,
+and those that workloads bring along."""
 
 import asyncio
 import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from controller.wire.dockerconfig import MAX_CONFIG_BYTES, Credential, DockerCon
 ANONYMOUS = "anonymous"
 CONFIG_KEY = ".dockerconfigjson"  # of a Secret of type kubernetes.io/dockerconfigjson
 MAX_FILES = 256
+SECRET_BYTES = 32  # of the key that scopes are made with
 LOOK_SECONDS = 1.0  # between looks at whether files have changed
 
 _log = logging.getLogger(__name__)
@@ -35,20 +37,54 @@ class Credentials(Protocol):
         """Which credential that is, without telling it: equal for equal credentials of the same provider. Holds no
         secret, and is not the same in two processes. What was read with one scope is not for another (CACHE-009)."""
 
+    def beside(self, config: DockerConfig) -> "Credentials":
+        """Those of somebody's own configuration and these: the longest path decides, of two equal ones his. Programs
+        that it names are never run."""
 
-class Anonymous:
+
+class DockerCredentials:
+    """Those of a Docker configuration, which `config` gives as it is now. `secret` keeps scopes from telling them."""
+
+    def __init__(self, config: Callable[[], DockerConfig], *, programs: CredentialPrograms, secret: bytes) -> None:
+        self._config, self._programs, self._secret = config, programs, secret
+
+    async def credential(self, repository: Repository) -> Credential | None:
+        """As the protocol says: the longest host and path that cover the repository win (REG-017, REG-018)."""
+        source = self._config().source(repository)
+        return await self._programs.credential(source) if isinstance(source, Program) else source
+
+    def scope(self, repository: Repository) -> str:
+        """As the protocol says. Of a program: its name and which server it is asked for."""
+        match self._config().source(repository):
+            case None:
+                return ANONYMOUS
+            case Program(name=name, server=server):
+                return self._opaque("program", name, server)
+            case Credential() as known:
+                return self._opaque("credential", known.username, known.password, known.identity_token)
+
+    def beside(self, config: DockerConfig) -> "DockerCredentials":
+        """As the protocol says; scopes of both can be compared."""
+        told = config.told
+        return DockerCredentials(
+            lambda: DockerConfig.joined((told, self._config())), programs=self._programs, secret=self._secret
+        )
+
+    def _opaque(self, *parts: str) -> str:
+        mac = hmac.new(self._secret, digestmod=hashlib.sha256)
+        for part in parts:
+            mac.update(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass"))
+        return mac.hexdigest()
+
+
+class Anonymous(DockerCredentials):
     """No credentials for anybody."""
 
-    async def credential(self, repository: Repository) -> Credential | None:  # noqa: ARG002 (the interface)
-        """None."""
-        return None
-
-    def scope(self, repository: Repository) -> str:  # noqa: ARG002 (the interface)
-        """The scope of everybody without credentials."""
-        return ANONYMOUS
+    def __init__(self) -> None:
+        super().__init__(DockerConfig, programs=CredentialPrograms(None), secret=secrets.token_bytes(SECRET_BYTES))
 
 
-class FileCredentials:
+class FileCredentials(DockerCredentials):
     """Docker configuration files: one file, or those of a folder, in order of name; the first decides.
 
     In a folder count files named `.dockerconfigjson` or *.json, and those of its folders, one level deep: Secrets can
@@ -57,45 +93,24 @@ class FileCredentials:
     """
 
     def __init__(self, path: Path, *, programs: CredentialPrograms) -> None:
-        self._path, self._programs = path, programs
-        self._secret = secrets.token_bytes(32)
+        super().__init__(self._current, programs=programs, secret=secrets.token_bytes(SECRET_BYTES))
+        self._path = path
         self._stamp = _stamp(path)
-        self._config = _read(path)
+        self._held = _read(path)
         self._next_look = 0.0
-
-    async def credential(self, repository: Repository) -> Credential | None:
-        """As the protocol says: the longest host and path that cover the repository win (REG-017, REG-018)."""
-        source = self._current().source(repository)
-        return await self._programs.credential(source) if isinstance(source, Program) else source
-
-    def scope(self, repository: Repository) -> str:
-        """As the protocol says. Of a program: its name and which server it is asked for."""
-        match self._current().source(repository):
-            case None:
-                return ANONYMOUS
-            case Program(name=name, server=server):
-                return self._opaque("program", name, server)
-            case Credential() as known:
-                return self._opaque("credential", known.username, known.password, known.identity_token)
-
-    def _opaque(self, *parts: str) -> str:
-        mac = hmac.new(self._secret, digestmod=hashlib.sha256)
-        for part in parts:
-            mac.update(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass"))
-        return mac.hexdigest()
 
     def _current(self) -> DockerConfig:
         now = asyncio.get_running_loop().time()
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
             self._look()
-        return self._config
+        return self._held
 
     def _look(self) -> None:
         try:
             stamp = _stamp(self._path)
             if stamp != self._stamp:
-                self._config, self._stamp = _read(self._path), stamp
+                self._held, self._stamp = _read(self._path), stamp
         except MalformedDocument as error:
             _log.warning("credentials not reloaded", extra={"problem": str(error)})
 

@@ -1,21 +1,23 @@
 """Verifying one Sigstore bundle about one artifact: any blob, an image or not, and any statement about it."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.image import Digest
 from controller.core.signer import CertificateSigner
 from controller.core.text import printable
 from controller.trust.keys import PublicKey
-from controller.trust.message import SignedMessage
+from controller.trust.message import OVER_PAYLOAD, SignedMessage, is_over_payload
 from controller.trust.root import Require, RootKey, SigstoreMaterial, TrustRoot, TrustRoots
 from controller.trust.signing import Signing, signings
 from controller.wire.bundle import parse_bundle
 from controller.wire.material import Material
 from controller.wire.signed import SignedContent
-from controller.wire.statement import is_statement_type, read_statement
+from controller.wire.statement import Statement, is_statement_type, read_statement
 
 _KEY, _SIGSTORE = "key", "sigstore"
 
@@ -49,6 +51,10 @@ class VerifiedBundle:
     predicate_type: str | None
 
 
+class OtherInstance(NotVerified):
+    """Not verified, and no log of this Sigstore instance is one that the bundle names: it may be of another one."""
+
+
 def verify_bundle(
     bundle: bytes, *, artifact: Artifact, by: Identity | PublicKey, sigstore: SigstoreMaterial, now: datetime
 ) -> VerifiedBundle:
@@ -57,7 +63,8 @@ def verify_bundle(
     A certificate needs a log entry and an SCT where `sigstore` has logs for them, and a verified time in any case. A
     key needs neither, but each log entry that is there must hold. The rules are those of `judge_candidate`, but that
     the signature may be over the artifact itself, and the statement's predicate is anybody's business. Says nothing
-    about what the predicate means. Raises MalformedAttestation for what is no bundle, and NotVerified.
+    about what the predicate means. Raises MalformedAttestation for what is no bundle, and NotVerified, by its kind
+    OtherInstance where a certificate's bundle has no entry of a log that `sigstore` knows, and it knows some.
     """
     opened, material = parse_bundle(bundle)
     content = _with_artifact(opened, artifact)
@@ -66,7 +73,7 @@ def verify_bundle(
     else:
         signing = _by_identity(content, material, by, sigstore, now)
     whole = opened.digest is not None  # the signature is over the artifact itself
-    return VerifiedBundle(signing=signing, predicate_type=None if whole else _predicate_type(content, artifact.digest))
+    return VerifiedBundle(signing=signing, predicate_type=None if whole else _predicate_type(content, artifact))
 
 
 def _with_artifact(content: SignedContent, artifact: Artifact) -> SignedContent:
@@ -96,7 +103,13 @@ def _by_identity(
         raise NotVerified("the bundle is signed with a key: it has no certificate that names an identity")
     require = Require(transparency_log=bool(sigstore.logs), signed_timestamp=False, sct=bool(sigstore.ct_logs))
     root = TrustRoot(name=_SIGSTORE, sigstore=sigstore, require=require)
-    (signing,) = signings(content, material, roots=TrustRoots(roots={root.name: root}), now=now)
+    try:
+        (signing,) = signings(content, material, roots=TrustRoots(roots={root.name: root}), now=now)
+    except NotVerified as error:
+        known = {log.key_id for log in sigstore.logs}
+        if known.isdisjoint({entry.log_id for entry in material.entries}):
+            raise OtherInstance(str(error)) from error
+        raise
     if isinstance(signing.signer, CertificateSigner):
         _require_identity(signing.signer, by)
         return signing
@@ -116,7 +129,11 @@ def _by_key(
     if material.certificate is not None:
         raise NotVerified("the bundle is signed with a certificate, and not with a key")
     if SignedMessage(content).signature_by(by) is None:
-        raise NotVerified("the signature is not by this key, or what it signed was changed")
+        raise NotVerified(
+            OVER_PAYLOAD
+            if is_over_payload(content, (by,))
+            else "the signature is not by this key, or what it signed was changed"
+        )
     logs = {log.key_id for log in sigstore.logs}
     if any(entry.log_id not in logs for entry in material.entries):
         raise NotVerified("the log entry is of a log that the trusted root does not know")
@@ -126,7 +143,7 @@ def _by_key(
     return signing
 
 
-def _predicate_type(content: SignedContent, digest: Digest) -> str:
+def _predicate_type(content: SignedContent, artifact: Artifact) -> str:
     """The predicate type of the signed statement, which must be about the artifact."""
     if not is_statement_type(content.payload_type):
         raise NotVerified(f"payload type {printable(content.payload_type, limit=80)!r} is no statement")
@@ -134,6 +151,15 @@ def _predicate_type(content: SignedContent, digest: Digest) -> str:
         statement = read_statement(content.payload)
     except MalformedAttestation as error:
         raise NotVerified(str(error)) from error
-    if not statement.is_about(digest):
-        raise NotVerified(f"the statement is about another artifact than {digest}")
+    _require_about(statement, artifact)
     return statement.predicate_type
+
+
+def _require_about(statement: Statement, artifact: Artifact) -> None:
+    """By digest alone it is told by SHA-256, with the bytes at hand by SHA-384 and SHA-512, too."""
+    if statement.is_about(artifact.digest):
+        return
+    if artifact.content is None and statement.longer:
+        raise NotVerified("the statement names files by other digests than SHA-256: the artifact itself is needed")
+    if artifact.content is None or not statement.is_these_bytes(artifact.content):
+        raise NotVerified(f"the statement is about another artifact than {artifact.digest}")

@@ -3,17 +3,17 @@
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner
-from controller.trust.extensions import LeafExtensions, read_extensions
+from controller.trust.extensions import LeafExtensions
 from controller.trust.identity import signer_of
 from controller.trust.keys import X509_ERRORS
 from controller.trust.leaf import Leaf, load_leaf
 from controller.trust.path import MAX_PATH, require_path
 from controller.trust.root import SigstoreMaterial
 from controller.trust.sct import verify_sct
+from controller.trust.usual import extensions_of
 
 
 def verify_certificate(
@@ -42,11 +42,11 @@ def verify_certificate(
         raise ValueError("a certificate is verified at a time")
     chain = _load_all(intermediates)
     try:
-        extensions = read_extensions(leaf.certificate)
+        extensions = extensions_of(leaf)
         _require_usage(extensions)
         path = require_path(leaf, chain, material.authorities, times)
         if sct:
-            verify_sct(leaf.certificate, extensions, path.issuers[0], material.ct_logs)
+            verify_sct(extensions, path.issuers[0], material.ct_logs)
         return signer_of(extensions, root_name=root_name)
     except X509_ERRORS:
         raise NotVerified("an extension of the certificate can't be read, or is there twice") from None
@@ -68,9 +68,9 @@ def _load_all(intermediates: tuple[bytes, ...]) -> list[x509.Certificate]:
 
 
 def _require_usage(extensions: LeafExtensions) -> None:
-    if extensions.constraints is not None and extensions.constraints.ca:
+    if extensions.authority:
         raise NotVerified("the certificate is that of an authority, and signs no code")
-    if extensions.usage is None or not extensions.usage.digital_signature:
+    if not extensions.signs:
         raise NotVerified("the certificate is not for digital signatures")
-    if extensions.purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in extensions.purposes:
+    if not extensions.signs_code:
         raise NotVerified("the certificate is not for signing code")

@@ -5,17 +5,15 @@ Fulcio's oid-info.md: 1.3.6.1.4.1.57264.1.N is raw text up to 6, a DER UTF8Strin
 
 from collections.abc import Mapping
 
-from cryptography import x509
 from cryptography.hazmat import asn1
 
 from controller.core.errors import NotVerified
-from controller.core.signer import CertificateSigner, Extensions, SubjectType
-from controller.trust.extensions import FULCIO_ARC, LeafExtensions
+from controller.core.signer import CertificateSigner, Extensions
+from controller.trust.extensions import LeafExtensions, Name
 
 MAX_BYTES = 8192  # of one name or extension
 
-_OTHER_NAME = x509.ObjectIdentifier(f"{FULCIO_ARC}7")
-_UTF8_STRING, _LONG_FORM = b"\x0c", 0x80  # X.690, 8.23 and 8.1.3.5
+_UTF8_STRING, _LONG_FORM = 0x0C, 0x80  # X.690, 8.23 and 8.1.3.5
 _ISSUER, _OLD_ISSUER = 8, 1
 _FIELDS: Mapping[int, str] = {
     2: "workflow_trigger",
@@ -63,39 +61,30 @@ def signer_of(leaf: LeafExtensions, *, root_name: str) -> CertificateSigner:
     )
 
 
-def _name(names: x509.SubjectAlternativeName | None) -> tuple[SubjectType, str]:
+def _name(names: tuple[Name | None, ...] | None) -> Name:
     if names is None or len(names) != 1:
         raise NotVerified("the certificate is not for exactly one name")
-    kind, text = _read_name(next(iter(names)))
-    if not 0 < len(text) <= MAX_BYTES:
+    (name,) = names
+    if name is None:
+        raise NotVerified("the certificate's name is neither a URI nor an email address nor Fulcio's OtherName")
+    if not 0 < len(name[1]) <= MAX_BYTES:
         raise NotVerified(f"the certificate's name is empty or longer than {MAX_BYTES} characters")
-    return kind, text
-
-
-def _read_name(name: x509.GeneralName) -> tuple[SubjectType, str]:
-    match name:
-        case x509.UniformResourceIdentifier():
-            return SubjectType.URI, name.value
-        case x509.RFC822Name():
-            return SubjectType.EMAIL, name.value
-        case x509.OtherName() if name.type_id == _OTHER_NAME:
-            return SubjectType.OTHER_NAME, asn1.decode_der(str, name.value)
-    raise NotVerified("the certificate's name is neither a URI nor an email address nor Fulcio's OtherName")
+    return name
 
 
 def _said(contents: Mapping[int, bytes]) -> dict[int, str]:
     """The texts of the extensions, by number."""
     if max(map(len, contents.values()), default=0) > MAX_BYTES:
         raise NotVerified(f"an extension of the certificate is longer than {MAX_BYTES} bytes")
-    return {
-        number: _utf8_string(content) if number > _FIRST_GENERATION else content.decode()
-        for number, content in contents.items()
-    }
+    return {number: _text(content, der=number > _FIRST_GENERATION) for number, content in contents.items()}
 
 
-def _utf8_string(content: bytes) -> str:
-    """A DER UTF8String; the short ones, which are nearly all, need no decoder. Raises ValueError."""
-    if content[:1] == _UTF8_STRING and len(content) > 1 and content[1] == len(content) - 2 < _LONG_FORM:
+def _text(content: bytes, *, der: bool) -> str:
+    """Raw text, or a DER UTF8String; the short ones, which are nearly all, need no decoder. Raises ValueError."""
+    if not der:
+        return content.decode()
+    size = len(content) - 2
+    if 0 <= size < _LONG_FORM and content[0] == _UTF8_STRING and content[1] == size:
         return content[2:].decode()
     return asn1.decode_der(str, content)
 

@@ -6,6 +6,7 @@ RFC 5280 profiles; ECDSA P-256 throughout. Nothing here is ever believed about i
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -25,6 +26,7 @@ from controller.trust.keys import X509_ERRORS
 CLOCK_SKEW = timedelta(hours=1)  # a certificate begins this long ago, for whoever's clock is slow
 MAX_AUTHORITIES = 16  # in a bundle; two is what a rotation leaves
 _COMMON_NAME_CHARACTERS = 64  # RFC 5280, ub-common-name
+IPAddress = IPv4Address | IPv6Address
 _KEY_ERRORS = (ValueError, TypeError, UnsupportedAlgorithm)
 
 
@@ -61,8 +63,13 @@ def issue_authority(name: str, *, now: datetime, lifetime: timedelta) -> KeyPair
     return _pair(certificate, key)
 
 
-def issue_server(authority: KeyPair, names: Iterable[str], *, now: datetime, lifetime: timedelta) -> KeyPair:
-    """A server certificate for these DNS names, that ends no later than its authority. Raises MalformedDocument."""
+def issue_server(
+    authority: KeyPair, names: Iterable[str | IPAddress], *, now: datetime, lifetime: timedelta
+) -> KeyPair:
+    """A server certificate for these DNS names and addresses, that ends no later than its authority.
+
+    Raises MalformedDocument.
+    """
     issuer, issuer_key = _load(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     listed = tuple(names)
@@ -71,8 +78,8 @@ def issue_server(authority: KeyPair, names: Iterable[str], *, now: datetime, lif
         not_after=min(now + lifetime, issuer.not_valid_after_utc),
     )
     certificate = (
-        _builder(_name(listed[0]), issuer.subject, key.public_key(), validity)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in listed]), critical=False)
+        _builder(_name(str(listed[0])), issuer.subject, key.public_key(), validity)
+        .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in listed]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -146,6 +153,10 @@ def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Key
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_COMMON_NAME_CHARACTERS])])
+
+
+def _alternative(name: str | IPAddress) -> x509.GeneralName:
+    return x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name)
 
 
 def _builder(

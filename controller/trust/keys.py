@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
+import warnings
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -25,6 +26,9 @@ X509_ERRORS = (
     x509.UnsupportedGeneralNameType,
     CryptographyDeprecationWarning,  # where warnings are errors: what the library is about to refuse
 )  # everything that reading a certificate, its key or its extensions raises
+
+# A country of three letters, in a chain that anybody may push: no news to whoever reads the log or a terminal.
+warnings.filterwarnings("ignore", message="Attribute's length must be ", category=UserWarning)
 
 _BLOCK = re.compile(r"\s*-----BEGIN PUBLIC KEY-----\s(?P<body>[A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----\s*", re.ASCII)
 _RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")  # the OID that binds a key to PSS parameters of its own
@@ -102,9 +106,10 @@ def _public_key(given: object, algorithm: Algorithm | None) -> PublicKey:
 
 def _accepted(key: object, algorithm: Algorithm | None) -> tuple[AcceptedKey, tuple[Algorithm, ...]]:
     """The key with its algorithms: the given one, or the usual ones. Raises MalformedDocument."""
-    usual = usual_algorithms(key) if isinstance(key, AcceptedKey) else ()
-    if not isinstance(key, AcceptedKey) or not usual:
-        raise MalformedDocument(f"this kind of key is not accepted; these are: {_ACCEPTED}")
-    if algorithm is not None and not fits(key, algorithm):
+    if isinstance(key, AcceptedKey) and (usual := usual_algorithms(key)):
+        if algorithm is None:
+            return key, usual
+        if fits(key, algorithm):
+            return key, (algorithm,)
         raise MalformedDocument(f"the key is not one for {algorithm.name}")
-    return key, usual if algorithm is None else (algorithm,)
+    raise MalformedDocument(f"this kind of key is not accepted; these are: {_ACCEPTED}")

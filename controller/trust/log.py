@@ -23,6 +23,7 @@ MAX_CLOCK_LEAD = timedelta(hours=24)  # how far ahead of ours a log's clock may 
 MAX_INTEGER = 2**53 - 1  # RFC 8785, 3.2.2.3: the integers that JSON has one spelling for
 
 _TILED = ("hashedrekord", "0.0.2")  # the one kind of Rekor v2, whose logs tell no time
+_OF_TREE = re.compile(r"(?P<name>.+) - [0-9]{1,20}")  # the origin of a checkpoint of Rekor v1: a host and a tree's id
 _ED25519_NOTE = b"\n\x01"  # C2SP signed-note: the line end after the name, and the type of Ed25519
 _ED25519_BYTES = 32
 
@@ -39,7 +40,7 @@ class TransparencyLog:
     hints: frozenset[bytes] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """`name` is what the log signs its notes as: its URL without the scheme.
+        """`name` is the log's URL without the scheme: what a log of Rekor v2 signs its notes as.
 
         `hints` are the key ids that its notes may carry: Rekor v1 takes the key's own hash, v2 C2SP's for Ed25519.
         """
@@ -50,10 +51,16 @@ class TransparencyLog:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "hints", frozenset(key_id[:4] for key_id in ids))
 
-    def is_origin(self, origin: str) -> bool:
-        """Whether checkpoints of this log begin with this line: its name (v2), or that and a tree's id (v1)."""
-        name, dash, tree = origin.partition(" - ")
-        return name == self.name and (not dash or re.fullmatch("[0-9]{1,20}", tree) is not None)
+    def signing_name(self, origin: str, *, tiled: bool) -> str | None:
+        """The name that signs checkpoints of this origin; None where they are not this log's.
+
+        Rekor v2 (C2SP tlog-checkpoint) has one origin, its name. A server of Rekor v1 writes what its host is called
+        before the tree's id, in a cluster its pod: that says nothing, and the key alone tells whose checkpoint it is.
+        """
+        if tiled:
+            return self.name if origin == self.name else None
+        shaped = _OF_TREE.fullmatch(origin)
+        return shaped["name"] if shaped else None
 
 
 def verify_entry(  # noqa: PLR0913 (everything that an entry binds together)
@@ -78,7 +85,8 @@ def verify_entry(  # noqa: PLR0913 (everything that an entry binds together)
     """
     body = _body(entry)
     require_bound(body, signed=signed, signature=signature, verifier=verifier)
-    if (body.kind, body.version) == _TILED and entry.signed_entry_timestamp is not None:
+    tiled = (body.kind, body.version) == _TILED
+    if tiled and entry.signed_entry_timestamp is not None:
         raise NotVerified("a log of Rekor v2 promises nothing: the log entry has a signed entry timestamp")
     if entry.signed_entry_timestamp is None and entry.inclusion is None:
         raise NotVerified("the log entry has neither a signed entry timestamp nor an inclusion proof")
@@ -87,7 +95,7 @@ def verify_entry(  # noqa: PLR0913 (everything that an entry binds together)
     objections: set[str] = set()
     for log in (log for log in logs if log.key_id == entry.log_id):
         try:
-            return _verify_under(log, entry, now=now, times=times)
+            return _verify_under(log, entry, tiled=tiled, now=now, times=times)
         except NotVerified as error:
             objections.add(str(error))
     raise NotVerified("; ".join(sorted(objections)) or "the log entry is of a log that the trust root does not know")
@@ -104,14 +112,14 @@ def _body(entry: LogEntry) -> LogBody:
 
 
 def _verify_under(
-    log: TransparencyLog, entry: LogEntry, *, now: datetime, times: tuple[datetime, ...]
+    log: TransparencyLog, entry: LogEntry, *, tiled: bool, now: datetime, times: tuple[datetime, ...]
 ) -> datetime | None:
     integrated = None
     if entry.signed_entry_timestamp is not None:
         integrated = _integrated_time(entry, now)
         _require_signed(log, entry.signed_entry_timestamp, entry.promised, what="the signed entry timestamp")
     if entry.inclusion is not None:
-        _require_included(log, entry.body, entry.inclusion)
+        _require_included(log, entry.body, entry.inclusion, tiled=tiled)
     for time in (integrated,) if integrated is not None else times or (now,):
         if not log.valid.contains(time):
             raise NotVerified(f"the log entry is outside the window of the log {printable(log.name)}")
@@ -134,22 +142,23 @@ def _require_signed(log: TransparencyLog, signature: bytes, message: bytes, *, w
         raise NotVerified(f"{what} is not by the log {printable(log.name)}") from None
 
 
-def _require_included(log: TransparencyLog, body: bytes, proof: InclusionProof) -> None:
+def _require_included(log: TransparencyLog, body: bytes, proof: InclusionProof, *, tiled: bool) -> None:
     checkpoint = _checkpoint(proof.checkpoint)
     root = root_of(leaf_hash(body), index=proof.log_index, tree_size=proof.tree_size, hashes=proof.hashes)
     if not root == proof.root_hash == checkpoint.root_hash:
         raise NotVerified("the inclusion proof does not lead to the root hash of the checkpoint")
     if proof.tree_size != checkpoint.tree_size:
         raise NotVerified("the checkpoint is about a tree of another size")
-    if not log.is_origin(checkpoint.origin):
+    name = log.signing_name(checkpoint.origin, tiled=tiled)
+    if name is None:
         raise NotVerified(f"the checkpoint is not of the log {printable(log.name)}")
-    _require_checkpoint_signed(log, checkpoint)
+    _require_checkpoint_signed(log, checkpoint, name)
 
 
-def _require_checkpoint_signed(log: TransparencyLog, checkpoint: Checkpoint) -> None:
+def _require_checkpoint_signed(log: TransparencyLog, checkpoint: Checkpoint, name: str) -> None:
     """Signatures by others, witnesses for one, are of no interest; several that could be the log's are all tried."""
     for line in checkpoint.signatures:
-        if line.name == log.name and line.hint in log.hints:
+        if line.name == name and line.hint in log.hints:
             try:
                 log.key.verify(line.signature, checkpoint.signed)
             except NotVerified:

@@ -4,23 +4,24 @@ A genuine entry of another artifact, set beside a signature, would lend it a tim
 """
 
 import hashlib
-from dataclasses import dataclass, field
+
+import msgspec
 
 from controller.core.errors import NotVerified
 from controller.trust.keys import PublicKey
 from controller.wire.logbody import LogBody, LoggedHash, LoggedVerifier
 from controller.wire.signed import SignedContent
 
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
-@dataclass(frozen=True, slots=True)
-class CertificateVerifier:
+
+class CertificateVerifier(msgspec.Struct, frozen=True):
     """A signature that is verified with the key of this certificate (DER)."""
 
-    der: bytes = field(repr=False)
+    der: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KeyVerifier:
+class KeyVerifier(msgspec.Struct, frozen=True):
     """A signature that is verified with this key."""
 
     key: PublicKey
@@ -72,7 +73,7 @@ def _require_envelope(body: LogBody, signed: SignedContent) -> None:
 
 
 def _is_of(logged: LoggedHash, content: bytes) -> bool:
-    return hashlib.new(logged.algorithm, content).digest() == logged.value
+    return _HASHES[logged.algorithm](content).digest() == logged.value
 
 
 def _der(verifier: Verifier) -> bytes:

@@ -1,7 +1,7 @@
 """The signed bytes of a container, on which many keys are tried."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from controller.core.errors import NotVerified
 from controller.trust.keys import PublicKey
@@ -9,6 +9,11 @@ from controller.trust.verifying import VerifyingKey
 from controller.wire.signed import SignedContent
 
 MAX_HASHED_BYTES = 512 * 1024 * 1024  # by Ed25519, which hashes the whole message for each key and signature; a second
+MAX_EXPLAINED = 8  # signatures times keys that are tried once more, to tell what is wrong
+
+OVER_PAYLOAD = (
+    "the signature is over the payload itself, and not over the envelope's pre-authentication encoding (DSSE)"
+)
 
 _SHA256_BYTES = 32
 _HASHES = {_SHA256_BYTES: hashlib.sha256, 48: hashlib.sha384, 64: hashlib.sha512}
@@ -66,3 +71,21 @@ class SignedMessage:
                 raise NotVerified("only the SHA-256 digest of what was signed is known")
             self._digests[size] = _HASHES[size](self._message).digest()
         return self._digests[size]
+
+
+def is_over_payload(content: SignedContent, keys: Collection[PublicKey]) -> bool:
+    """Whether one of `keys` signed an envelope's payload and left its type open: an explanation, never a proof.
+
+    Google Cloud Build's regional keys do so, and Tekton Chains for image signatures in bundles. DSSE (protocol.md) has
+    one meaning of a signature. False for what is no envelope, and where trying takes more than MAX_EXPLAINED.
+    """
+    if content.message == content.payload or len(content.signatures) * len(keys) > MAX_EXPLAINED:
+        return False
+    raw = SignedContent(
+        container=content.container,
+        payload_type=content.payload_type,
+        payload=content.payload,
+        message=content.payload,
+        signatures=content.signatures,
+    )
+    return bool(SignedMessage(raw).signatures_by(keys))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -39,6 +40,7 @@ class Issuer:
 
     certificate: x509.Certificate
     subject: x509.Name
+    subject_der: bytes = field(repr=False)
     valid: Window
     path_length: int | None
     key_hash: bytes
@@ -52,7 +54,7 @@ class Issuer:
             if isinstance(other, Leaf) and scheme is not None and self._curve_key is not None:
                 # What the library does below, without reading the issuer's key each time.
                 self._curve_key.verify(certificate.signature, other.tbs, scheme)
-                return certificate.issuer == self.subject
+                return other.issuer == self.subject_der or certificate.issuer == self.subject
             hashing = certificate.signature_hash_algorithm  # None for Ed25519
             if hashing is not None and not isinstance(hashing, _HASHES):
                 return False
@@ -74,7 +76,7 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
             return None
         verifying_key_of(certificate)
         key = certificate.public_key()
-        window = _own_window(certificate)
+        window, subject = _own_window(certificate), certificate.subject
     except (MalformedAttestation, NotVerified, *X509_ERRORS):
         return None
     values = [one.value for one in extensions]
@@ -85,7 +87,8 @@ def issuer_of(certificate: x509.Certificate) -> Issuer | None:
         return None
     return Issuer(
         certificate=certificate,
-        subject=certificate.subject,
+        subject=subject,
+        subject_der=subject.public_bytes(),
         valid=window,
         path_length=authorities[0].path_length,
         key_hash=hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest(),
@@ -114,8 +117,7 @@ class CertificateAuthority:
         object.__setattr__(self, "routes", (*found, *anchors))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Path(msgspec.Struct, frozen=True, kw_only=True):
     """What stands above a leaf: its issuer first, the anchor of `authority` last. All signatures were verified."""
 
     issuers: tuple[Issuer, ...]
@@ -149,9 +151,9 @@ def require_path(
         found = list(_paths(leaf, offered, authorities))
     if not found:
         raise NotVerified("no certificate authority of the trust root issued the certificate")
-    window = _own_window(leaf.certificate)
+    start, end = leaf.certificate.not_valid_before_utc, leaf.certificate.not_valid_after_utc
     for time in times:
-        if not window.contains(time):
+        if not start <= time <= end:
             raise NotVerified("the signing time is outside the window of the certificate")
     for time in times:
         objections = {path.objection(time) for path in found}

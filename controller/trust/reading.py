@@ -1,6 +1,6 @@
 """What a payload says about a subject, read from exactly the bytes that were verified, and after they were."""
 
-from dataclasses import dataclass
+import msgspec
 
 from controller.core.errors import MalformedAttestation
 from controller.core.evidence import Kind
@@ -19,8 +19,7 @@ from controller.wire.statement import Statement, is_statement_type, read_stateme
 _UNSIGNED = frozenset({Kind.PROVENANCE, Kind.SBOM})  # the forms in which BuildKit's own statements mean something
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assertion:
+class Assertion(msgspec.Struct, frozen=True, kw_only=True):
     """What a payload says. A source summary is about `commits`, everything else about the subject it was read for.
 
     `predicate` is the predicate's JSON as signed, empty when there is none.

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from itertools import chain
@@ -11,6 +11,7 @@ from itertools import chain
 from cryptography import x509
 
 from controller.core.errors import MalformedDocument
+from controller.core.text import printable
 from controller.trust.keys import X509_ERRORS, PublicKey, public_key_of_der
 from controller.trust.log import TransparencyLog
 from controller.trust.path import CertificateAuthority
@@ -18,9 +19,15 @@ from controller.trust.timestamp import TimestampAuthority
 from controller.trust.verifying import Algorithm
 from controller.wire.trustedroot import AuthorityEntry, LogEntryKey, TrustedRootDocument, parse_trusted_root
 
-PUBLIC_GOOD = "public_good_2026-10-20.json"  # the day on which the snapshot was published
+PUBLIC_GOOD_DAY = date(2026, 10, 20)  # on which the snapshot was published
+PUBLIC_GOOD = f"public_good_{PUBLIC_GOOD_DAY}.json"
 
-_ALGORITHMS: Mapping[str, Algorithm] = {algorithm.name: algorithm for algorithm in Algorithm}
+_ALGORITHMS: Mapping[str, Algorithm] = {
+    **{algorithm.name: algorithm for algorithm in Algorithm},
+    # Deprecated names of RSA keys of any size, the first for one without SubjectPublicKeyInfo (RFC 8017, A.1.1).
+    "PKCS1_RSA_PKCS1V5": Algorithm.PKIX_RSA_PKCS1V15_2048_SHA256,
+    "PKIX_RSA_PKCS1V5": Algorithm.PKIX_RSA_PKCS1V15_2048_SHA256,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +67,16 @@ class RootKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigstoreMaterial:
-    """A Sigstore instance, parsed once and ready to verify with. `revision` is a hash of the document it came from."""
+    """A Sigstore instance, parsed once and ready to verify with. `revision` is a hash of the document it came from.
+
+    `left_out` says, fit to print, which logs of the document are not believed because their keys are not understood.
+    """
 
     authorities: tuple[CertificateAuthority, ...] = ()
     logs: tuple[TransparencyLog, ...] = ()
     ct_logs: tuple[TransparencyLog, ...] = ()
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()
+    left_out: tuple[str, ...] = ()
     revision: str = ""
 
 
@@ -176,9 +187,9 @@ class TrustRoots:
 def compile_sigstore(document: TrustedRootDocument) -> SigstoreMaterial:
     """Parse everything that the document lists.
 
-    A log whose key is of a kind that this version does not know is left out: trust that is not understood is not
-    given, and a root must outlive the arrival of new algorithms. A key that is not what it is said to be, and a
-    certificate that can't be read, raise MalformedDocument, whose message names the entry.
+    A log whose key is of a kind that this version does not know is left out, which `left_out` tells: trust that is not
+    understood is not given, and a root must outlive the arrival of new algorithms. A key that is not what it is said to
+    be, and a certificate that can't be read, raise MalformedDocument, whose message names the entry.
     """
     return SigstoreMaterial(
         authorities=tuple(
@@ -193,6 +204,7 @@ def compile_sigstore(document: TrustedRootDocument) -> SigstoreMaterial:
             _timestamp_authority(entry, f"timestampAuthorities[{index}]")
             for index, entry in enumerate(document.timestamp_authorities)
         ),
+        left_out=(*_left_out(document.logs, "tlogs"), *_left_out(document.ct_logs, "ctlogs")),
         revision=hashlib.sha256(repr(document).encode()).hexdigest(),
     )
 
@@ -216,6 +228,13 @@ def _logs(entries: Iterable[LogEntryKey], path: str) -> Iterable[TransparencyLog
         yield TransparencyLog(base_url=entry.base_url, key_id=key_id, key=key, valid=entry.valid)
 
 
+def _left_out(entries: Iterable[LogEntryKey], path: str) -> Iterable[str]:
+    for index, entry in enumerate(entries):
+        if entry.key_details not in _ALGORITHMS:
+            kind = printable(entry.key_details, limit=40)
+            yield f"{path}[{index}] is left out: keys of kind {kind!r} are not known"
+
+
 def _timestamp_authority(entry: AuthorityEntry, path: str) -> TimestampAuthority:
     try:
         return TimestampAuthority(certificates=entry.certificates, valid=entry.valid)
@@ -228,7 +247,7 @@ def _certificates(entry: AuthorityEntry, path: str) -> Iterable[x509.Certificate
         try:
             certificate = x509.load_der_x509_certificate(der)
             certificate.public_key()
-            certificate.extensions  # noqa: B018 (parses them: raises here instead of at every judgement)
+            certificate.extensions, certificate.subject, certificate.issuer  # noqa: B018 (raise here, and not later)
         except X509_ERRORS:
             raise MalformedDocument(f"{path}.certChain.certificates[{index}]: not a certificate, or broken") from None
         yield certificate

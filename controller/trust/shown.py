@@ -1,7 +1,8 @@
 """What a container shows under one trust root: verified signing times, and whether a log and an authority saw it."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from controller.core.errors import NotVerified
 from controller.trust.log import Verifier, verify_entry
@@ -11,8 +12,7 @@ from controller.wire.material import Material
 from controller.wire.signed import SignedContent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What was verified besides the signature. `times` are all of them, aware; empty when none was shown."""
 
     logged: bool = False
@@ -27,8 +27,7 @@ class Shown:
             raise NotVerified("no authority of this trust root signed a timestamp, and one must")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """One signature of a container, by whom it is said to be verified, and what is offered to prove its time."""
 
     content: SignedContent

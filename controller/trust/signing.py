@@ -1,8 +1,9 @@
 """Who signed, and when: each trust root says it for itself, and what holds under one never serves another."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import datetime
+
+import msgspec
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.signer import CertificateSigner, KeySigner, Signer
@@ -11,7 +12,7 @@ from controller.trust.certificate import refuse_anchors, verify_certificate
 from controller.trust.keys import PublicKey, verifying_key_of
 from controller.trust.leaf import Leaf, load_leaf
 from controller.trust.log import CertificateVerifier, KeyVerifier
-from controller.trust.message import SignedMessage
+from controller.trust.message import OVER_PAYLOAD, SignedMessage, is_over_payload
 from controller.trust.root import SigstoreMaterial, TrustRoot, TrustRoots
 from controller.trust.shown import Claim, Shown
 from controller.trust.standing import standing_of
@@ -21,8 +22,7 @@ from controller.wire.signed import SignedContent
 MAX_CHECKS = 4096  # of one candidate, half a second: whoever may push decides how many signatures there are
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signing:
+class Signing(msgspec.Struct, frozen=True, kw_only=True):
     """A signer that counts, and all verified times of his signature; none where no root he stands in tells times."""
 
     signer: Signer
@@ -110,7 +110,7 @@ def _keyed(
         return
     signatures = message.signatures_by(known)
     if not signatures and material.certificate is None:
-        yield "no key of any trust root made its signature" if known else "no trust root holds a key"
+        yield _unsigned(content, known)
     for root in sorted(roots.roots.values(), key=lambda root: root.name):
         for key in sorted(signatures.keys() & {entry.key for entry in root.keys}, key=lambda key: key.fingerprint):
             verifier = KeyVerifier(key=key)
@@ -119,6 +119,14 @@ def _keyed(
                 yield _by_key(root, key, claim, roots, now)
             except NotVerified as error:
                 yield f"{printable(root.name)}: {error}"
+
+
+def _unsigned(content: SignedContent, known: Collection[PublicKey]) -> str:
+    if is_over_payload(content, known):
+        return OVER_PAYLOAD
+    if content.certified:
+        return "its certificate is in the envelope, beside the signature, and nothing there shows when it was signed"
+    return "no key of any trust root made its signature" if known else "no trust root holds a key"
 
 
 def _by_key(root: TrustRoot, key: PublicKey, claim: Claim, roots: TrustRoots, now: datetime) -> Signing:

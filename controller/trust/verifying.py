@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -57,7 +58,15 @@ _CURVES: Mapping[Algorithm, tuple[type[ec.EllipticCurve], hashes.HashAlgorithm]]
     Algorithm.PKIX_ECDSA_P384_SHA_256: (ec.SECP384R1, _SHA256),
     Algorithm.PKIX_ECDSA_P521_SHA_256: (ec.SECP521R1, _SHA256),
 }
-_ECDSA = {algorithm: ec.ECDSA(Prehashed(hashing)) for algorithm, (_, hashing) in _CURVES.items()}
+_ECDSA = {
+    algorithm: (
+        getattr(hashlib, hashing.name),
+        hashing.digest_size,
+        ec.ECDSA(Prehashed(hashing)),
+        2 * ((curve().key_size + 7) // 8 + 3) + 3,  # two integers with a sign byte, a sequence around them
+    )
+    for algorithm, (curve, hashing) in _CURVES.items()
+}
 _OF_CURVE: Mapping[str, Algorithm] = {
     "secp256r1": Algorithm.PKIX_ECDSA_P256_SHA_256,
     "secp384r1": Algorithm.PKIX_ECDSA_P384_SHA_384,
@@ -76,8 +85,7 @@ _PADDINGS: Mapping[Algorithm, padding.AsymmetricPadding] = {
 _PREHASHED = Prehashed(_SHA256)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scheme:
+class _Scheme(msgspec.Struct, frozen=True):
     """One algorithm of one key: how it hashes a message, and whether a signature holds over such a digest."""
 
     hasher: Callable[[bytes], "hashlib._Hash"]
@@ -100,8 +108,7 @@ class VerifyingKey:
     _schemes: tuple[_Scheme, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        schemes = tuple(_scheme(self._key, algorithm) for algorithm in self.algorithms)
-        known = tuple(scheme for scheme in schemes if scheme is not None)
+        known = tuple([one for algorithm in self.algorithms if (one := _scheme(self._key, algorithm)) is not None])
         object.__setattr__(self, "_schemes", known)
         object.__setattr__(self, "digest_size", known[0].digest_size if known else None)
 
@@ -168,17 +175,13 @@ def fits(key: AcceptedKey, algorithm: Algorithm) -> bool:
 
 def _scheme(key: AcceptedKey, algorithm: Algorithm) -> _Scheme | None:
     """None for Ed25519, which has no digest."""
-    match key:
-        case ec.EllipticCurvePublicKey() if algorithm in _CURVES:
-            hashing = _CURVES[algorithm][1]
-            longest = 2 * ((key.key_size + 7) // 8 + 3) + 3  # two integers with a sign byte, a sequence around them
-            verify = partial(_holds_ecdsa, key, _ECDSA[algorithm], longest)
-        case rsa.RSAPublicKey() if algorithm in _PADDINGS:
-            hashing = _SHA256
-            verify = partial(_holds_rsa, key, _PADDINGS[algorithm])
-        case _:
-            return None
-    return _Scheme(getattr(hashlib, hashing.name), hashing.digest_size, verify)
+    curve = _ECDSA.get(algorithm)
+    if curve is not None and isinstance(key, ec.EllipticCurvePublicKey):
+        hasher, digest_size, scheme, longest = curve
+        return _Scheme(hasher, digest_size, partial(_holds_ecdsa, key, scheme, longest))
+    if algorithm in _PADDINGS and isinstance(key, rsa.RSAPublicKey):
+        return _Scheme(hashlib.sha256, _SHA256.digest_size, partial(_holds_rsa, key, _PADDINGS[algorithm]))
+    return None
 
 
 def _holds_rsa(key: rsa.RSAPublicKey, padded: padding.AsymmetricPadding, signature: bytes, digest: bytes) -> bool:

@@ -1,6 +1,7 @@
 """/validate: judges a workload, by the one decision that everything else goes by, too."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,9 @@ from controller.core.policy import Uncovered
 from controller.core.question import EXCEPTION_MAXIMUM
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
+from controller.engine.access import FindAccess, as_navicert, gathering_as
 from controller.engine.decision import Circumstances, decide
-from controller.engine.gathering import Gather
+from controller.engine.gathering import Gather, Heard
 from controller.engine.policies import Snapshot
 from controller.webhook.line import render_verdict
 from controller.webhook.review import MAX_BYTES_ON_LOOP, Answered
@@ -33,6 +35,7 @@ class Judge:
     snapshot: Callable[[], Snapshot | None]
     gather: Gather
     namespace_labels: Labels
+    find_access: FindAccess = as_navicert
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
     now: Callable[[], datetime]
@@ -40,11 +43,12 @@ class Judge:
     async def answer(self, request: AdmissionRequest, *, deadline: float) -> Answered:
         """The verdict on what the review brings; raises MalformedReview for what can't be judged."""
         workload = await _parse(request)
-        verdict = await self._verdict(workload, deadline=deadline)
+        lookups: Counter[str] = Counter()
+        verdict = await self._verdict(workload, deadline=deadline, heard=lambda one: lookups.update((one.value,)))
         return Answered(
             body=render(request, verdict),
             outcome="unchanged" if verdict.unchanged else _OUTCOMES[verdict.code],
-            line=render_verdict(workload, verdict),
+            line=render_verdict(workload, verdict, lookups),
             findings=verdict.findings,
         )
 
@@ -52,16 +56,21 @@ class Judge:
         """A bug refuses (SVC-007)."""
         return render_bug(request)
 
-    async def _verdict(self, workload: Workload, *, deadline: float) -> Verdict:
+    async def _verdict(self, workload: Workload, *, deadline: float, heard: Heard) -> Verdict:
         """The verdict on a workload by `deadline`, on the snapshot of this moment (POL-012)."""
         snapshot, now = self.snapshot(), self.now()
         if workload.images:
             labels = await self.namespace_labels(workload.namespace, halfway(deadline))
             workload = workload.within(labels)
         circumstances = Circumstances(
-            now=now, deadline=deadline, uncovered=self.uncovered, exception_maximum=self.exception_maximum
+            now=now,
+            deadline=deadline,
+            uncovered=self.uncovered,
+            exception_maximum=self.exception_maximum,
+            heard=heard,
         )
-        return await decide(workload, snapshot=snapshot, gather=self.gather, circumstances=circumstances)
+        gather = gathering_as(workload, self.gather, self.find_access)
+        return await decide(workload, snapshot=snapshot, gather=gather, circumstances=circumstances)
 
 
 def halfway(deadline: float) -> float:

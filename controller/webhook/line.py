@@ -3,6 +3,7 @@
 Never the object itself, its environment, or anything of the client's credentials (NET-011).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from controller.core.text import printable
@@ -24,14 +25,18 @@ def render_question(request: AdmissionRequest) -> dict[str, Any]:
     }
 
 
-def render_verdict(workload: Workload, verdict: Verdict) -> dict[str, Any]:
-    """How a workload was judged: each image with its digest, and each finding with what was proven."""
+def render_verdict(workload: Workload, verdict: Verdict, lookups: Mapping[str, int]) -> dict[str, Any]:
+    """How a workload was judged: each image with its digest, and each finding with what was proven.
+
+    `cache` counts where its evidence came from; it is empty where none was needed.
+    """
     return {
         "name": printable(workload.name),
         "mirror": workload.mirror,
         "allowed": verdict.allowed,
         "code": verdict.code,
         "unchanged": verdict.unchanged,
+        "cache": dict(lookups),
         "images": [_image(image) for image in verdict.images],
     }
 

@@ -8,6 +8,9 @@ from typing import ClassVar, Protocol
 
 from controller.core.errors import MalformedReview
 from controller.core.image import Digest, ImageReference
+from controller.core.workload import Workload
+from controller.engine.access import FindAccess, Granted, as_navicert
+from controller.engine.gathering import Access
 from controller.engine.pinning import RESOLVE_SECONDS, pins
 from controller.engine.policies import Snapshot
 from controller.webhook.judging import Labels, halfway
@@ -20,7 +23,7 @@ class Resolve(Protocol):
     """See engine.pinning.Resolver."""
 
     def __call__(
-        self, references: Iterable[ImageReference], *, deadline: float
+        self, references: Iterable[ImageReference], *, deadline: float, access: Access | None
     ) -> Awaitable[Mapping[ImageReference, Digest]]:
         """The digests that can be found out by the deadline."""
 
@@ -33,6 +36,7 @@ class Pinner:
 
     snapshot: Callable[[], Snapshot | None]
     namespace_labels: Labels
+    find_access: FindAccess = as_navicert
     resolve: Resolve
 
     async def answer(self, request: AdmissionRequest, *, deadline: float) -> Answered:
@@ -40,7 +44,7 @@ class Pinner:
         until = min(deadline, asyncio.get_running_loop().time() + RESOLVE_SECONDS)
         pod = await _parse(request)
         wanted = await self._wanted(pod, until) if pod is not None and pod.images else ()
-        found = await self._pins(wanted, until)
+        found = await self._pins(pod.workload, wanted, until) if pod is not None else ()
         outcome = "unpinned" if len(found) < len(wanted) else "pinned" if found else "unchanged"
         line = {"pinned": [pin.text for pin in found], "missing": len(wanted) - len(found)}
         return Answered(body=render_pins(request, found), outcome=outcome, line=line)
@@ -58,9 +62,11 @@ class Pinner:
         workload = replace(pod.workload, namespace_labels=labels)
         return tuple(image for image in pod.images if pins(snapshot.policies, workload, image.image))
 
-    async def _pins(self, wanted: tuple[TaggedImage, ...], until: float) -> tuple[Pin, ...]:
+    async def _pins(self, pod: Workload, wanted: tuple[TaggedImage, ...], until: float) -> tuple[Pin, ...]:
         """In the order of the spec. What was pinned before gets its digest back, and nobody is asked (MODE-022)."""
-        digests = await self.resolve((image.reference for image in wanted if image.former is None), deadline=until)
+        asked = [image.reference for image in wanted if image.former is None]
+        granted = await self.find_access(pod, until) if asked else Granted()
+        digests = await self.resolve(asked, deadline=until, access=granted.access)
         found = (_pin(image, digests.get(image.reference)) for image in wanted)
         return tuple(pin for pin in found if pin is not None)
 

@@ -1,12 +1,14 @@
 """Docker's configuration file with credentials (config.json, .dockerconfigjson), and what its programs answer.
 
-Parts: `auths`, `credHelpers`, `credsStore`. Everything else in the file is ignored. No message quotes a secret.
+Parts: `auths`, `credHelpers`, `credsStore`. Everything else in the file is ignored. The older form (.dockercfg) is what
+stands under `auths`, alone. No message quotes a secret.
 """
 
 import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +20,8 @@ from controller.wire.strictjson import parse_strict
 MAX_CONFIG_BYTES = 1024 * 1024  # what a Secret holds
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"  # under which programs know Docker Hub
 TOKEN_USER = "<token>"  # the user name that says: the secret is an identity token
+
+_T = TypeVar("_T")
 
 _PROGRAM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _VERSION_PATH = re.compile(r"/v[0-9]+/?")
@@ -79,6 +83,11 @@ class DockerConfig:
         entries = tuple(entry for config in configs for entry in config.entries)
         return cls(entries=entries, store=next((config.store for config in configs if config.store), None))
 
+    @property
+    def told(self) -> "DockerConfig":
+        """What the files say themselves, without programs: those of strangers are not to be run."""
+        return DockerConfig(entries=tuple(entry for entry in self.entries if isinstance(entry.source, Credential)))
+
     def source(self, repository: Repository) -> Credential | Program | None:
         """Where the credential of this repository is: the longest path that covers it, else the store."""
         covering = (entry for entry in self.entries if entry.covers(repository))
@@ -116,12 +125,7 @@ def parse_docker_config(content: bytes) -> DockerConfig:
 
     A place that is no host (Docker knows some) has no image and is left out, as is one with nothing in it.
     """
-    if len(content) > MAX_CONFIG_BYTES:
-        raise MalformedDocument(f"larger than {MAX_CONFIG_BYTES} bytes")
-    try:
-        config = parse_strict(content, _Config, what="docker config")
-    except MalformedAttestation:  # its message may quote
-        raise MalformedDocument("not a docker config of one meaning") from None
+    config = _parsed(content, _Config)
     helped = (
         (place, Program(name=_program(name, place), server=place))
         for place, name in (config.cred_helpers or {}).items()
@@ -129,6 +133,12 @@ def parse_docker_config(content: bytes) -> DockerConfig:
     told = ((place, _credential(auth, place)) for place, auth in (config.auths or {}).items())
     store = _program(config.creds_store, "credsStore") if config.creds_store else None
     return DockerConfig(entries=tuple(_entries([*helped, *told])), store=store)
+
+
+def parse_docker_cfg(content: bytes) -> DockerConfig:
+    """Read one file of the older form, as `parse_docker_config` does."""
+    auths = _parsed(content, dict[str, _Auth])
+    return DockerConfig(entries=tuple(_entries((place, _credential(auth, place)) for place, auth in auths.items())))
 
 
 def parse_program_answer(content: bytes) -> Credential:
@@ -140,6 +150,15 @@ def parse_program_answer(content: bytes) -> Credential:
     if answer.username == TOKEN_USER:
         return Credential(username="", password="", identity_token=answer.secret)
     return Credential(username=answer.username, password=answer.secret)
+
+
+def _parsed(content: bytes, shape: type[_T]) -> _T:
+    if len(content) > MAX_CONFIG_BYTES:
+        raise MalformedDocument(f"larger than {MAX_CONFIG_BYTES} bytes")
+    try:
+        return parse_strict(content, shape, what="docker config")
+    except MalformedAttestation:  # its message may quote
+        raise MalformedDocument("not a docker config of one meaning") from None
 
 
 def _entries(sources: Iterable[tuple[str, Credential | Program | None]]) -> Iterator[Entry]:

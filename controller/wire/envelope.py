@@ -1,6 +1,5 @@
 """DSSE envelopes (github.com/secure-systems-lab/dsse, v1.0.2): a payload, its type, and signatures over both."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -15,9 +14,13 @@ MAX_SIGNATURES = 32  # each is tried with every key
 
 
 class EnvelopeSignature(msgspec.Struct, frozen=True):
-    """One signature as written. A `keyid` may stand beside it; it is a hint that decides nothing, so it is not read."""
+    """One signature as written. A `keyid` may stand beside it; it is a hint that decides nothing, so it is not read.
+
+    Neither is a certificate that slsa-github-generator puts there in release files; that it is there is told.
+    """
 
     sig: str
+    cert: msgspec.Raw = msgspec.Raw()
 
 
 class EnvelopeDocument(msgspec.Struct, frozen=True, rename="camel"):
@@ -33,16 +36,20 @@ class EnvelopeDocument(msgspec.Struct, frozen=True, rename="camel"):
             payload_type=self.payload_type,
             payload=parse_base64(self.payload, what="the payload of the envelope"),
             signatures=tuple(_signature(entry) for entry in self.signatures),
+            certified=any(bytes(entry.cert) for entry in self.signatures),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """A decoded envelope: what it claims, nothing of it verified. At least one signature, none of them empty."""
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A decoded envelope: what it claims, nothing of it verified. At least one signature, none of them empty.
+
+    `certified`: a certificate stands beside a signature. It is not read: nothing shows when such a signature was made.
+    """
 
     payload_type: str
     payload: bytes
     signatures: tuple[bytes, ...]
+    certified: bool = False
 
     @property
     def signed_bytes(self) -> bytes:
@@ -59,6 +66,7 @@ class Envelope:
             message=self.signed_bytes,
             signatures=self.signatures,
             envelope=written,
+            certified=self.certified,
         )
 
 

@@ -6,7 +6,6 @@ sigstore/rekor-tiles, api/proto). Nothing here is verified.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
@@ -21,37 +20,32 @@ _DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 _TILE_ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 _HEX = re.compile(r"[0-9a-f]+")
-_PEM = re.compile(
-    rb"-----BEGIN (?P<label>CERTIFICATE|PUBLIC KEY)-----\n(?P<body>[A-Za-z0-9+/=\n]+)-----END (?P=label)-----\n?"
-)
+_CERTIFICATE = (b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----")  # RFC 7468, 5 and 13
+_PUBLIC_KEY = (b"-----BEGIN PUBLIC KEY-----\n", b"-----END PUBLIC KEY-----")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedHash:
+class LoggedHash(msgspec.Struct, frozen=True, kw_only=True):
     """A hash in a body: `algorithm` is sha256, sha384 or sha512, and `value` is as long as its hashes are."""
 
     algorithm: str
     value: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedVerifier:
+class LoggedVerifier(msgspec.Struct, frozen=True, kw_only=True):
     """Who verifies a logged signature: the DER of a certificate, or of a SubjectPublicKeyInfo."""
 
     is_certificate: bool
-    der: bytes = field(repr=False)
+    der: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedSignature:
+class LoggedSignature(msgspec.Struct, frozen=True, kw_only=True):
     """A verifier with its signature; `signature` is None in the one kind (intoto 0.0.1) that does not name it."""
 
     verifier: LoggedVerifier
     signature: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogBody:
+class LogBody(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry of any known kind says.
 
     Either `message` is there, the hash of the bytes that the signature covers, or hashes of a DSSE envelope: of its
@@ -100,6 +94,15 @@ class _RecordSignature(msgspec.Struct, frozen=True):
 class _HashedRekord(msgspec.Struct, frozen=True):
     data: _Record
     signature: _RecordSignature
+
+
+class _RekordSignature(_RecordSignature, frozen=True):
+    format: str
+
+
+class _Rekord(msgspec.Struct, frozen=True):
+    data: _Record
+    signature: _RekordSignature
 
 
 class _RawBytes(msgspec.Struct, frozen=True):
@@ -190,6 +193,16 @@ def _hashedrekord_001(spec: bytes) -> LogBody:
     return LogBody(kind="hashedrekord", version="0.0.1", signatures=(signature,), message=document.data.hash.read())
 
 
+def _rekord_001(spec: bytes) -> LogBody:
+    """What `hashedrekord` came after: cosign logged signatures so until 2021. Other formats sign in other ways."""
+    document = parse_part(spec, _Rekord, what="the rekord entry")
+    if document.signature.format != "x509":
+        shown = printable(document.signature.format, limit=20)
+        raise MalformedAttestation(f"rekord entries with signatures of format {shown!r} are not known")
+    signature = _signature(document.signature.content, _pem(document.signature.public_key.content))
+    return LogBody(kind="rekord", version="0.0.1", signatures=(signature,), message=document.data.hash.read())
+
+
 def _hashedrekord_002(spec: bytes) -> LogBody:
     record = parse_part(spec, _TileSpec, what="the hashedrekord entry").record
     algorithm = _TILE_ALGORITHMS.get(record.data.algorithm, "")
@@ -244,6 +257,7 @@ def _intoto_002(spec: bytes) -> LogBody:
 _READERS: dict[tuple[str, str], Callable[[bytes], LogBody]] = {
     ("hashedrekord", "0.0.1"): _hashedrekord_001,
     ("hashedrekord", "0.0.2"): _hashedrekord_002,
+    ("rekord", "0.0.1"): _rekord_001,
     ("dsse", "0.0.1"): _dsse_001,
     ("intoto", "0.0.1"): _intoto_001,
     ("intoto", "0.0.2"): _intoto_002,
@@ -265,8 +279,10 @@ def _twice_encoded(text: str) -> str:
 
 def _pem(text: str) -> LoggedVerifier:
     """Base64 of exactly one PEM block (RFC 7468), as a log writes it: no text around it, no second block."""
-    block = _PEM.fullmatch(_base64(text))
-    if block is None:
-        raise MalformedAttestation("the verifier of the log entry is not one PEM block")
-    der = _base64(block["body"].replace(b"\n", b"").decode())
-    return LoggedVerifier(is_certificate=block["label"] == b"CERTIFICATE", der=der)
+    block = _base64(text).removesuffix(b"\n")
+    for is_certificate, (begin, end) in ((True, _CERTIFICATE), (False, _PUBLIC_KEY)):
+        body = block[len(begin) : -len(end)]
+        if block == begin + body + end and body and b"-" not in body and b"_" not in body:
+            der = _base64(body.replace(b"\n", b"").decode("ascii", errors="replace"))
+            return LoggedVerifier(is_certificate=is_certificate, der=der)
+    raise MalformedAttestation("the verifier of the log entry is not one PEM block")

@@ -1,6 +1,6 @@
 """What a container offers to prove its signatures by."""
 
-from dataclasses import dataclass
+import msgspec
 
 from controller.core.errors import MalformedAttestation
 from controller.wire.rekor import LogEntry
@@ -10,8 +10,7 @@ MAX_TIMESTAMPS = 32
 MAX_CERTIFICATES = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
+class Material(msgspec.Struct, frozen=True, kw_only=True):
     """What a container offers to prove its signatures by; all of it is a claim. Certificates are DER.
 
     `certificate` is None where a key signed; which one is told by no hint, but by trying. `intermediates` may lead

@@ -2,7 +2,8 @@
 
 import binascii
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 from controller.core.errors import MalformedAttestation
 
@@ -16,8 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _HINT_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteSignature:
+class NoteSignature(msgspec.Struct, frozen=True, kw_only=True):
     """One line below a note: who says he signed, the hint of his key's id, and the signature without the hint."""
 
     name: str
@@ -25,8 +25,7 @@ class NoteSignature:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A log's word about its tree, as it claims to be: nothing of it is verified.
 
     `signed` is what signatures cover: the lines of the note, each with its line end. Lines after the root hash
@@ -36,8 +35,8 @@ class Checkpoint:
     origin: str
     tree_size: int
     root_hash: bytes
-    signed: bytes = field(repr=False)
-    signatures: tuple[NoteSignature, ...] = field(repr=False)
+    signed: bytes
+    signatures: tuple[NoteSignature, ...]
 
 
 def parse_checkpoint(text: str) -> Checkpoint:

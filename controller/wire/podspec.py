@@ -12,7 +12,7 @@ import msgspec
 
 from controller.core.errors import MalformedReview
 from controller.core.text import printable
-from controller.core.workload import Slot
+from controller.core.workload import Form, PulledWith, Slot
 from controller.wire.admission import UserInfo
 
 _T = TypeVar("_T")
@@ -21,6 +21,7 @@ MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 MAX_PLACES = (
     4096  # of one pod spec; the API server itself takes a few thousand containers before a request is too large
 )
+DEFAULT_SERVICE_ACCOUNT = "default"  # of a spec that names none
 _VOLUMES = "volumes"
 _NODES_GROUP, _NODE_PREFIX = "system:nodes", "system:node:"
 
@@ -58,13 +59,21 @@ class Volume(Shape, frozen=True, kw_only=True):
     image: ImageVolume | None = None
 
 
+class LocalReference(Shape, frozen=True, kw_only=True):
+    """An object of the same namespace."""
+
+    name: str | None = None
+
+
 class PodSpec(Shape, frozen=True, kw_only=True):
-    """Every list of a pod spec that can name an image."""
+    """Every list of a pod spec that can name an image, and with what its images are pulled."""
 
     init_containers: tuple[Container, ...] | None = None
     containers: tuple[Container, ...] | None = None
     ephemeral_containers: tuple[Container, ...] | None = None
     volumes: tuple[Volume, ...] | None = None
+    image_pull_secrets: tuple[LocalReference, ...] | None = None
+    service_account_name: str | None = None
 
 
 class Pod(Shape, frozen=True, kw_only=True):
@@ -102,6 +111,15 @@ def places(pod: Pod, where: str, *, references: bool) -> tuple[Place, ...]:
     if len(found) > MAX_PLACES:
         raise MalformedReview(f"{where} names more than {MAX_PLACES} images")
     return found
+
+
+def pulled_with(spec: PodSpec | None, form: Form) -> PulledWith:
+    """The Secrets that the spec names; of a template that names none, whose it is to name them."""
+    spec = spec or PodSpec()
+    secrets = tuple(dict.fromkeys(one.name for one in spec.image_pull_secrets or () if one.name))
+    if secrets or form is Form.POD:
+        return PulledWith(secrets=secrets)
+    return PulledWith(service_account=spec.service_account_name or DEFAULT_SERVICE_ACCOUNT)
 
 
 def made_by_a_node(metadata: Metadata | None, user: UserInfo | None) -> bool:

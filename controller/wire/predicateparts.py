@@ -15,7 +15,7 @@ MAX_DIGESTS = 32  # of one resource
 MAX_PARAMETER_BYTES = 1024 * 1024  # they are kept as objects, at up to thirty times their size
 
 Required = Annotated[str, msgspec.Meta(min_length=1)]
-# Read one by one after they were counted, for the sake of memory.
+# Read after they were counted, for the sake of memory.
 Resources = Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=MAX_RESOURCES)]
 DigestSet = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_DIGESTS)]
 
@@ -26,10 +26,15 @@ class Builder(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-class _Descriptor(msgspec.Struct, frozen=True):
+class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
     uri: str | None = None
     digest: DigestSet | None = None
     name: str | None = None
+    media_type: str | None = None
+    download_location: str | None = None
+
+
+_Descriptors = tuple[_Descriptor, ...]
 
 
 def builder_id(builder: Builder, *, signed: bool) -> str:
@@ -41,12 +46,22 @@ def builder_id(builder: Builder, *, signed: bool) -> str:
 
 def resources(texts: Resources | None) -> tuple[Resource, ...]:
     """Materials or resolved dependencies, in their order. Raises MalformedAttestation."""
-    return tuple(_resource(bytes(text)) for text in texts or ())
+    listed = b"[%b]" % b",".join(texts or ())
+    return tuple(_resource(read) for read in parse_part(listed, _Descriptors, what="the resources of the provenance"))
 
 
 def dependencies(found: tuple[Resource, ...]) -> tuple[Dependency, ...]:
     """The same for the record, with the addresses as written."""
-    return tuple(Dependency(uri=each.uri or None, digests=each.digests) for each in found)
+    return tuple(
+        Dependency(
+            uri=each.uri or None,
+            digests=each.digests,
+            name=each.name or None,
+            media_type=each.media_type or None,
+            download_location=each.download_location or None,
+        )
+        for each in found
+    )
 
 
 def parameters(text: msgspec.Raw) -> Mapping[str, object]:
@@ -64,6 +79,11 @@ def one(*spellings: str | None, what: str) -> str | None:
     return found.pop() if found else None
 
 
-def _resource(text: bytes) -> Resource:
-    read = parse_part(text, _Descriptor, what="a resource of the provenance")
-    return Resource(uri=read.uri or "", digests=read.digest or {}, name=read.name or "")
+def _resource(read: _Descriptor) -> Resource:
+    return Resource(
+        uri=read.uri or "",
+        digests=read.digest or {},
+        name=read.name or "",
+        media_type=read.media_type or "",
+        download_location=read.download_location or "",
+    )

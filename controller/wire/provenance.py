@@ -25,7 +25,13 @@ class _Definition(msgspec.Struct, frozen=True, rename="camel"):
     resolved_dependencies: Resources | None = None
 
 
+class _Completeness(msgspec.Struct, frozen=True, rename="camel"):
+    request: bool | None = None
+    resolved_dependencies: bool | None = None
+
+
 class _Metadata(msgspec.Struct, frozen=True):
+    completeness: _Completeness | None = msgspec.field(name="buildkit_completeness", default=None)
     invocation_id: str | None = msgspec.field(name="invocationId", default=None)
     invocation_id_alias: str | None = msgspec.field(name="invocationID", default=None)  # as BuildKit documents it
 
@@ -61,14 +67,17 @@ def _read_v1(predicate: bytes, signed: bool) -> Provenance:  # noqa: FBT001
     )
     origin = read_origin(READERS_V1, definition.build_type, build)
     metadata = details.metadata or _Metadata()
+    completeness = metadata.completeness or _Completeness()
     return Provenance(
         builder_id=builder_id(details.builder, signed=signed),
         build_type=definition.build_type,
         source=origin.source,
         runner_environment=origin.runner_environment,
         external_parameters=parameters(definition.external_parameters),
+        parameters_complete=completeness.request is not False,
         invocation_id=one(metadata.invocation_id, metadata.invocation_id_alias, what="invocation ids"),
         dependencies=dependencies(found),
+        dependencies_complete=completeness.resolved_dependencies is not False,
     )
 
 

@@ -28,6 +28,7 @@ _INDEX = re.compile(r"-?[0-9]{1,9}")
 class _Completeness(msgspec.Struct, frozen=True):
     arguments: bool | None = None  # v0.1
     parameters: bool | None = None  # v0.2
+    materials: bool | None = None
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -122,6 +123,7 @@ def _record(
         external_parameters=parameters(arguments),
         invocation_id=one(metadata.invocation_id, metadata.invocation_id_alias, what="invocation ids"),
         dependencies=dependencies(found),
+        dependencies_complete=_completeness(document).materials is not False,
     )
 
 

@@ -5,11 +5,11 @@ Nothing here is verified: `controller.trust.log` does that. What an entry's body
 """
 
 import base64
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InclusionProof:
+class InclusionProof(msgspec.Struct, frozen=True, kw_only=True):
     """A path from an entry to the root of the log's tree (RFC 6962, 2.1.1), and the note that is to vouch for it.
 
     `log_index` is the leaf's place in this tree, which is not the index in a log of several trees.
@@ -22,8 +22,7 @@ class InclusionProof:
     checkpoint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry as a bundle or an annotation shows it, `body` decoded from base64.
 
     `kind` and `version` are what stands beside the body, None where nothing does. `integrated_time` is in seconds
@@ -35,7 +34,7 @@ class LogEntry:
     kind: str | None
     version: str | None
     integrated_time: int | None
-    body: bytes = field(repr=False)
+    body: bytes
     signed_entry_timestamp: bytes | None
     inclusion: InclusionProof | None
 

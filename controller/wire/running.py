@@ -12,8 +12,8 @@ import msgspec
 from controller.core.errors import MalformedReference, MalformedReview
 from controller.core.image import Digest
 from controller.core.text import printable
-from controller.core.workload import Slot, WorkloadImage
-from controller.wire.podspec import Metadata, PodSpec, Shape, places
+from controller.core.workload import NO_SECRETS, Form, PulledWith, Slot, WorkloadImage
+from controller.wire.podspec import Metadata, PodSpec, Shape, places, pulled_with
 from controller.wire.podspec import Pod as SpecifiedPod
 
 _T = TypeVar("_T")
@@ -37,6 +37,7 @@ class PodShape:
     name: str
     labels: tuple[tuple[str, str], ...]
     images: tuple[WorkloadImage, ...]
+    pulled_with: PulledWith = NO_SECRETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ def parse_running(document: Mapping[str, Any]) -> RunningPod | None:
             name=metadata.generate_name or name,
             labels=tuple(sorted((metadata.labels or {}).items())),
             images=tuple(replace(image, slots=tuple(slots)) for image, slots in grouped.values()),
+            pulled_with=pulled_with(pod.spec, Form.POD),
         ),
         waiting=waiting,
     )

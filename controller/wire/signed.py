@@ -1,12 +1,11 @@
 """What a container holds once it is read: signatures, and exactly the bytes that they cover."""
 
-from dataclasses import dataclass
+import msgspec
 
 from controller.wire.candidate import Container
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedContent:
+class SignedContent(msgspec.Struct, frozen=True, kw_only=True):
     """Signatures over `message`, which commits to `payload_type` and `payload`. Nothing here is verified.
 
     `message` is the pre-authentication encoding of an envelope, or the payload itself beside which a signature
@@ -16,6 +15,8 @@ class SignedContent:
     A message signature covers an artifact that its container does not hold: `payload_type`, `payload` and `message`
     are empty, and `digest` is the artifact's SHA-2 as far as anybody says, empty where nobody does. Once the artifact
     itself has taken its place as payload and message, and for everything else, `digest` is None.
+
+    `certified`: an envelope has a certificate beside a signature, where none counts: good for an explanation only.
 
     There is at least one signature, and none is empty.
     """
@@ -27,3 +28,4 @@ class SignedContent:
     signatures: tuple[bytes, ...]
     envelope: bytes | None = None
     digest: bytes | None = None
+    certified: bool = False

@@ -5,8 +5,9 @@ The readers of build types (`sources_github`, `sources_platforms`) turn a Build 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from controller.core.provenance import SourceClaim
 from controller.core.source import normalise_source
@@ -16,13 +17,14 @@ _COMMITS = {"sha1": re.compile(r"[0-9a-f]{40}"), "gitCommit": re.compile(r"[0-9a
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """A material, resolved dependency or config source: ResourceDescriptor (in-toto, v1), as far as it matters."""
 
     uri: str = ""
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = msgspec.field(default_factory=dict)
     name: str = ""
+    media_type: str = ""
+    download_location: str = ""
 
     @property
     def commit(self) -> str | None:
@@ -34,8 +36,7 @@ class Resource:
         return found.pop() if len(found) == 1 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
+class Build(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a predicate that build types define. Texts are JSON, and empty for what is not there.
 
     `config` and `entry_point` are v0.x's config source; v1 has them among its external parameters, if at all.
@@ -43,16 +44,15 @@ class Build:
 
     parameters: bytes = b""
     environment: bytes = b""  # v1: internal parameters
-    config: Resource = field(default_factory=Resource)
+    config: Resource = msgspec.field(default_factory=Resource)
     entry_point: str | None = None
     resources: tuple[Resource, ...] = ()  # materials, resolved dependencies
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The source, and where it was built, as one build type tells them."""
 
-    source: SourceClaim = field(default_factory=SourceClaim)
+    source: SourceClaim = msgspec.field(default_factory=SourceClaim)
     runner_environment: str | None = None
 
 

@@ -74,7 +74,8 @@ def workflow(build: Build) -> Origin:
     github = read_part(build.environment, _WorkflowInternals).github or _GitHub()
     given = parameters.workflow or _Workflow()
     repository, ref = normalise_source(given.repository or ""), given.ref or None
-    commits = (each.commit for each in build.resources if split_revision(each.uri) == (repository, ref))
+    named = (each for each in build.resources if each.uri.partition("@")[2] == (ref or ""))  # most are packages
+    commits = (each.commit for each in named if split_revision(each.uri) == (repository, ref))
     source = SourceClaim(
         repository=repository,
         ref=ref,

@@ -1,7 +1,7 @@
 """In-toto statements (github.com/in-toto/attestation, spec/v1/statement.md): a predicate about subjects."""
 
+import hashlib
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -18,22 +18,24 @@ MAX_SUBJECTS = 1024
 MAX_DIGESTS = 32  # of one subject
 
 _PAYLOAD_TYPE = re.compile(r"application/vnd\.in-toto(?:\.[A-Za-z0-9!#$&^_.+-]{1,100})?\+json")
+_LONGER = ("sha384", "sha512")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # SLSA v1.2, source track: the revision id under gitCommit
 
 _DigestSet = Annotated[dict[str, str], msgspec.Meta(max_length=MAX_DIGESTS)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """What a statement says: `predicate` is the JSON text of its predicate as signed, empty when there is none.
 
     `sha256` are the subjects' SHA-256 digests as written, `commits` their git commits; names are no identity and are
-    not kept.
+    not kept. `longer` are algorithm and digest of the subjects that have no SHA-256 and can be told by SHA-384 or
+    SHA-512 (in-toto attestation spec v1, digest_set.md): files, npm's for one, and never images.
     """
 
     predicate_type: str
     predicate: bytes
     sha256: frozenset[str]
+    longer: frozenset[tuple[str, str]] = frozenset()
     commits: frozenset[str] = frozenset()
 
     @property
@@ -46,6 +48,10 @@ class Statement:
     def is_about(self, digest: Digest) -> bool:
         """Whether any subject has this digest: by SHA-256 in lower-case hexadecimal, and in no other way."""
         return digest.hex in self.sha256
+
+    def is_these_bytes(self, content: bytes) -> bool:
+        """Whether any subject without a SHA-256 is `content`, by SHA-384 or SHA-512."""
+        return not self.longer.isdisjoint({(name, hashlib.new(name, content).hexdigest()) for name in _LONGER})
 
 
 class _Subject(msgspec.Struct, frozen=True):
@@ -77,5 +83,8 @@ def read_statement(payload: bytes) -> Statement:
         predicate_type=document.predicate_type,
         predicate=bytes(document.predicate),
         sha256=frozenset(digest["sha256"] for digest in digests if "sha256" in digest),
+        longer=frozenset(
+            (name, digest[name]) for digest in digests if "sha256" not in digest for name in _LONGER if name in digest
+        ),
         commits=frozenset(commit for commit in commits if _COMMIT.fullmatch(commit)),
     )

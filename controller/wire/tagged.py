@@ -12,7 +12,7 @@ from controller.core.errors import MalformedReference
 from controller.core.image import Digest, ImageReference
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
 from controller.wire.admission import AdmissionRequest, Pin
-from controller.wire.podspec import Metadata, Place, Pod, decode, made_by_a_node, places
+from controller.wire.podspec import Metadata, Place, Pod, decode, made_by_a_node, places, pulled_with
 
 _pod = msgspec.json.Decoder(Pod)
 
@@ -69,6 +69,7 @@ def parse_tagged(request: AdmissionRequest) -> TaggedPod | None:
         labels=metadata.labels or {},
         images=tuple(image.image for image in images),
         namespace_labels=None,
+        pulled_with=pulled_with(pod.spec, Form.POD),
     )
     return TaggedPod(workload=workload, images=images)
 

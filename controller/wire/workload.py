@@ -13,7 +13,7 @@ from controller.core.image import ImageReference
 from controller.core.text import printable
 from controller.core.workload import Form, Slot, Workload, WorkloadImage, read_image
 from controller.wire.admission import AdmissionRequest
-from controller.wire.podspec import Metadata, Place, Pod, Shape, decode, made_by_a_node, places
+from controller.wire.podspec import Metadata, Place, Pod, Shape, decode, made_by_a_node, places, pulled_with
 
 
 class _TemplateSpec(Shape, frozen=True, kw_only=True):
@@ -83,6 +83,7 @@ def parse_workload(request: AdmissionRequest) -> Workload:
         images=_images(judged),
         namespace_labels=None,
         mirror=isinstance(current, Pod) and made_by_a_node(current.metadata, request.user_info),
+        pulled_with=pulled_with(pod.spec, form),
     )
 
 

@@ -19,6 +19,7 @@ from controller.wire.webhooks import Registration, render_mutating, render_polic
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import HOME, MUTATING, NAME, SECRETS, VALIDATING, Operator, install, make_ready
 from tests.support.processes import wait_until
+from tests.support.secrets import put_secret
 
 SECONDS = 15.0
 PERIOD = 5.0
@@ -85,19 +86,6 @@ def expected(client: Client, **changed: Any) -> tuple[list[Any], list[Any]]:
     )
     judging = [*render_validating(registration), *render_policy_validation(registration)]
     return judging, render_mutating(registration)
-
-
-def put_secret(client: Client, name: str, held: KeyPair, bundle: bytes) -> None:
-    contents = {"tls.crt": held.certificate, "tls.key": held.key, "ca.crt": bundle}
-    document = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name},
-        "type": "kubernetes.io/tls",
-        "data": {key: base64.b64encode(content).decode() for key, content in contents.items()},
-    }
-    status, body = client.apply(f"{SECRETS}/{name}", document)
-    assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
 
 
 @pytest.mark.case("OPS-015")

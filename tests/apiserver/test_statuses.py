@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -12,6 +13,7 @@ import pytest
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
+from tests.support.instance import acme
 from tests.support.operator import API, Operator, install
 from tests.support.processes import wait_until
 
@@ -103,6 +105,17 @@ def test_a_namespaced_policy_has_a_status_of_its_own(client: Client, plane: Cont
     until(client, policy, is_ready)
     apply(client, objects.policy("own"))
     until(client, objects.policy("own"), is_ready)
+
+
+def test_a_root_tells_which_logs_it_does_not_understand(client: Client) -> None:
+    """They are left out, and everything else of the root is believed."""
+    document = acme().trusted_root()
+    document["ctlogs"][0]["publicKey"]["keyDetails"] = "ML_DSA_65"
+    root = objects.document("TrustRoot", "newer", {"sigstore": {"trustedRoot": {"inline": json.dumps(document)}}})
+    apply(client, root)
+    told = until(client, root, is_ready)
+    assert told["message"] == "in force; ctlogs[0] is left out: keys of kind 'ML_DSA_65' are not known"
+    assert client.get(path_of(root))[1]["status"]["ctLogs"] == 0
 
 
 def test_every_problem_is_told_with_its_field_path(client: Client) -> None:

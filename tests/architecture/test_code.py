@@ -15,6 +15,15 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 50
 CLOCKLESS = ("controller/core/", "controller/wire/", "controller/trust/")
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "time_ns"}
+WALL_CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
+# Each passes it on as the time that objects and evidence are judged at; a Retry-After may name a date (RFC 9110).
+WALL_CLOCK_READERS = {
+    *(f"controller/cli/{name}.py" for name in ("lint", "scan", "serve", "verify", "verify_bundle")),
+    "controller/demo/run.py",
+    "controller/reconcile/operator.py",
+    "controller/registry/retries.py",
+    "controller/telemetry/lines.py",  # when a line was told, as logging itself would ask
+}
 VAGUE = {"check", "process", "handle", "handler", "manager", "helper", "helpers", "utils", "util", "data", "info"}
 
 
@@ -53,6 +62,12 @@ def test_pure_packages_read_no_clock(package: str) -> None:
         if isinstance(call.func, ast.Attribute) and call.func.attr in CLOCKS
     ]
     assert found == []
+
+
+@pytest.mark.case("SVC-014")
+def test_the_wall_clock_is_read_at_the_edge_and_by_nothing_that_measures_time() -> None:
+    readers = {path for path, tree in TREES.items() for call in calls(tree) if ast.unparse(call.func) in WALL_CLOCKS}
+    assert readers == WALL_CLOCK_READERS
 
 
 def test_files_keep_one_concern_and_functions_stay_short() -> None:

@@ -1,10 +1,11 @@
 """The demo's stage with many images that are all in order, and a namespace that is known, as in a cluster."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from controller.demo.certificates import issue_server_identity
 from controller.demo.folder import SAMPLE_MIRROR, DemoFolder
@@ -29,16 +30,20 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_stage(folder: DemoFolder) -> AsyncIterator[Stage]:
+async def set_stage(
+    folder: DemoFolder, *, images: int = IMAGES, besides: Iterable[Mapping[str, Any]] = ()
+) -> AsyncIterator[Stage]:
+    """So many images, and these policies besides those that are about them."""
     keys = SampleKeys.generate()
-    samples = {str(number): _attested(str(number), keys) for number in range(IMAGES)}
+    samples = {str(number): _attested(str(number), keys) for number in range(images)}
     async with serve_registry(Pulls.of(REPOSITORY, samples, {})) as registry:
         folder.write_policies(keys.trusted(), registry=registry, mirror=SAMPLE_MIRROR)
-        (folder.policies / "namespace.json").write_text(json.dumps(NAMESPACE))
+        for number, document in enumerate((NAMESPACE, *besides)):
+            (folder.policies / f"besides-{number}.json").write_text(json.dumps(document))
         folder.write_identity(issue_server_identity(datetime.now(UTC)))
         async with run_webhook(serve_command(folder), folder) as webhook:
-            images = tuple(f"{registry}/{REPOSITORY}@{image.digest}" for image in samples.values())
-            yield Stage(folder=folder, webhook=webhook, images=images)
+            names = tuple(f"{registry}/{REPOSITORY}@{image.digest}" for image in samples.values())
+            yield Stage(folder=folder, webhook=webhook, images=names)
 
 
 def _attested(label: str, keys: SampleKeys) -> SampleImage:

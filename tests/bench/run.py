@@ -9,11 +9,35 @@ from collections.abc import Iterable
 
 import uvloop
 
-from tests.bench import gathering, judgement, oracle, reviews, scanning, service, verification
+from tests.bench import (
+    compiling,
+    deployments,
+    gathering,
+    judgement,
+    memory,
+    oracle,
+    reviews,
+    scanning,
+    service,
+    verification,
+)
 from tests.bench.measure import Cost, Ratio
 
 
-def report(title: str, rows: Iterable[Ratio | Cost | gathering.Figure | service.Row | scanning.Pass]) -> None:
+def report(
+    title: str,
+    rows: Iterable[
+        Ratio
+        | Cost
+        | compiling.Held
+        | gathering.Figure
+        | service.Row
+        | scanning.Pass
+        | memory.Memory
+        | memory.Start
+        | deployments.Burst
+    ],
+) -> None:
     print(f"\n{title}")
     for row in rows:
         print(f"  {row}")
@@ -24,11 +48,14 @@ def main() -> None:
     report("Verification of one candidate", verification.measure())
     report("Verification of one bundle", oracle.measure())
     report("Judging one image", judgement.measure())
+    report("Having policies in force", compiling.measure())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report("Gathering the evidence of one image", runner.run(gathering.measure()))
         report("Reviews over TLS, one process", runner.run(reviews.measure()))
         report(f"The scan of {scanning.PODS:,} pods", runner.run(scanning.measure()))
         report("Warm reviews over kept TLS connections", runner.run(service.measure()))
+        report("One process of the webhook", runner.run(memory.measure()))
+    report("A Deployment through the real API server", deployments.measure())
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ async def _measured(
 ) -> Row:
     reviews = [padded(render_review(Kind.POD, "shop", {"app": image}), SIZES[size]) for image in images[1]]
     bodies = [json.dumps(review).encode() for review in reviews]
-    await _load(webhook, authority, connections, bodies)
+    await load(webhook, authority, connections, bodies)
     pairs = [
-        (await _load(webhook, authority, connections, bodies), await _load(bare, authority, connections, bodies))
+        (await load(webhook, authority, connections, bodies), await load(bare, authority, connections, bodies))
         for _ in range(ROUNDS)
     ]
     return Row(
@@ -122,23 +122,28 @@ def padded(review: dict[str, Any], size: int) -> dict[str, Any]:
     return review
 
 
-async def _load(server: Webhook, authority: Path, connections: int, bodies: list[bytes]) -> Load:
-    before = _cpu_seconds(server)
-    command = (sys.executable, "-m", "tests.bench.load", server.address, str(authority), str(connections), str(SECONDS))
+async def load(
+    server: Webhook, authority: Path, connections: int, bodies: list[bytes], *, seconds: float = SECONDS
+) -> Load:
+    """What so many connections measure in a process of their own."""
+    pid = listening_pid(server)
+    before = cpu_seconds(pid)
+    command = (sys.executable, "-m", "tests.bench.load", server.address, str(authority), str(connections), str(seconds))
     client = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     printed, _ = await client.communicate(b"\n".join(bodies))
     measured = Load(**json.loads(printed))
-    return replace(measured, cpu=(_cpu_seconds(server) - before) / measured.answers * 1000)
+    return replace(measured, cpu=(cpu_seconds(pid) - before) / measured.answers * 1000)
 
 
-def _cpu_seconds(server: Webhook) -> float:
-    fields = Path(f"/proc/{_pid(server)}/stat").read_text().rpartition(")")[2].split()
+def cpu_seconds(pid: int) -> float:
+    """What a process used of the processor so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _pid(server: Webhook) -> int:
+def listening_pid(server: Webhook) -> int:
     """Whoever listens at the address: the processes of this bench are few."""
     port = int(server.address.rpartition(":")[2])
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:

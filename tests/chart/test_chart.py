@@ -47,6 +47,42 @@ def test_webhook_may_read_its_kinds_and_namespaces_and_nothing_else() -> None:
     assert rights("navicert-webhook") == watched | {("get", "", "namespaces")}
 
 
+@pytest.mark.parametrize("account", ["navicert-webhook", "navicert-operator"])
+def test_secrets_of_other_namespaces_are_read_one_by_one_where_that_is_turned_on(account: str) -> None:
+    pulling = ("--set", "podPullSecrets=true", "--set", "clientCA=x")
+    more = rights(account, *pulling) - rights(account)
+    assert more - {("get", "", "secrets")} == {("get", "", "serviceaccounts")}
+    rules = [rule for one in template(*pulling) if one["kind"] == "ClusterRole" for rule in one["rules"]]
+    (granted, again) = (rule for rule in rules if "secrets" in rule["resources"])
+    assert granted == again == {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]}
+    assert not any("secrets" in rule["resources"] for one in template() for rule in cluster_rules(one))
+
+
+def cluster_rules(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(document["rules"]) if document["kind"] == "ClusterRole" else []
+
+
+@pytest.mark.parametrize("value", ["podPullSecrets=true", "clientNames={apiserver}"])
+def test_what_needs_the_api_servers_certificate_is_refused_without_its_authority(helm: Helm, value: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        rendered(helm, "--set", value)
+    assert "clientCA" in "".join(refused.value.__notes__)
+    assert rendered(helm, "--set", value, "--set", "clientCA=x")
+
+
+def test_values_of_a_client_and_of_pulling_reach_the_programs() -> None:
+    values = ("--set", "podPullSecrets=true", "--set", "clientCA=x", "--set", "clientNames={apiserver,another}")
+    given = {
+        one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]["args"]
+        for one in template(*values)
+        if one["kind"] == "Deployment"
+    }
+    assert {"--pod-pull-secrets", "--client-ca=/settings/client-ca.pem", "--client-names=apiserver,another"} <= {
+        *given["navicert-webhook"]
+    }
+    assert "--pod-pull-secrets" in given["navicert-operator"]
+
+
 def test_no_right_is_a_wildcard_and_secrets_are_named() -> None:
     for document in template():
         for rule in document.get("rules", ()) if document["kind"] in ("ClusterRole", "Role") else ():

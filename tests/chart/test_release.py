@@ -13,42 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart import CHART, NAMESPACE, Document, rights, template
-from tests.support.controlplane import Client, ControlPlane
+from tests.chart.foreignkinds import install_foreign_kinds
+from tests.chart.valuesets import VALUES, rendered
+from tests.support.chart import CHART, NAMESPACE, Document, rights
+from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.tools import Helm
 
 pytestmark = pytest.mark.slow
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-VALUES: dict[str, Any] = {
-    "as it comes": {},
-    "certificates by cert-manager": {
-        "certificates": {"source": "certManager", "issuerRef": {"name": "ca", "kind": "ClusterIssuer"}},
-        "webhook": {"replicas": 1},
-        "operator": {"replicas": 1},
-    },
-    "an API server that does not reach pods": {
-        "hostNetwork": True,
-        "webhook": {"port": 9443, "statusPort": 9080, "nodeSelector": {"kubernetes.io/os": "linux"}},
-        "certificates": {"source": "given"},
-        "clientCA": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    },
-    "private registries, closed network": {
-        "registries": [{"host": "registry.example:5000", "plainHTTP": True, "rateLimit": 10}],
-        "credentials": ["pull-secret", "another"],
-        "image": {"digest": f"sha256:{'a' * 64}", "pullSecrets": ["pull-secret"]},
-        "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}]},
-        "exemptNamespaces": ["calico-system"],
-        "uncovered": "Deny",
-    },
-    "bare, with the other reports": {
-        "starterPolicy": False,
-        "trustRoots": {"sigstore": False},
-        "builders": {"catalogue": []},
-        "reports": "openreports",
-        "networkPolicy": {"enabled": False},
-        "webhook": {"tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}}},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +38,7 @@ def client(plane: ControlPlane) -> Client:
         assert (
             plane.client().apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)[0] < 300
         )
+    install_foreign_kinds(plane.client())
     return plane.client()
 
 
@@ -77,18 +50,19 @@ def release(plane: ControlPlane, client: Client, tmp_path: Path) -> Callable[...
 
 @pytest.mark.parametrize("name", VALUES)
 def test_every_object_is_taken_without_an_unknown_field(name: str, client: Client, tmp_path: Path) -> None:
-    values = tmp_path / "values.yaml"
-    values.write_text(yaml.safe_dump(VALUES[name]))
-    strangers = []
-    for document in template("--values", str(values)):
-        path = path_of(client, document)
-        if path is None:
-            strangers.append(document["kind"])
-            continue
-        query = "dryRun=All&fieldManager=tests&force=true&fieldValidation=Strict"
-        status, body = client.request("PATCH", f"{path}?{query}", document, "application/apply-patch+yaml")
+    documents = rendered(name, tmp_path)
+    assert len(documents) > 20
+    for document in documents:
+        status, body = dry_run(client, document)
         assert status in (200, 201), body
-    assert strangers == (["Certificate"] if "cert-manager" in name else [])
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Certificate", "ServiceMonitor", "PrometheusRule"])
+def test_an_unknown_field_would_be_told(kind: str, client: Client, tmp_path: Path) -> None:
+    (one, *_) = (one for name in VALUES for one in rendered(name, tmp_path) if one["kind"] == kind)
+    status, body = dry_run(client, {**one, "spec": {**one["spec"], "misspelt": 1}})
+    assert status >= 400
+    assert ".spec.misspelt: field not declared in schema" in body["message"]
 
 
 @pytest.mark.case("OPS-015")
@@ -148,6 +122,12 @@ def test_uninstall_leaves_the_kinds_and_what_others_made(client: Client, release
     release("uninstall", "navicert", "--no-hooks")
 
 
+def dry_run(client: Client, document: Document) -> Answer:
+    """What the API server says of this object, which it does not keep: an unknown field is refused."""
+    query = "dryRun=All&fieldManager=tests&force=true&fieldValidation=Strict"
+    return client.request("PATCH", f"{path_of(client, document)}?{query}", document, "application/apply-patch+yaml")
+
+
 def webhooks(client: Client) -> list[Document]:
     kinds = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
     found = [client.get(f"{ADMISSION}/{kind}/navicert")[1] for kind in kinds]
@@ -187,8 +167,8 @@ def pod(name: str) -> Document:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": containers}}
 
 
-def path_of(client: Client, document: Document) -> str | None:
-    """Where the API server keeps this object, or None where it does not know its kind."""
+def path_of(client: Client, document: Document) -> str:
+    """Where the API server keeps this object. Raises LookupError where it does not know its kind."""
     version = document["apiVersion"]
     prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
     _, served = client.get(prefix)
@@ -196,4 +176,4 @@ def path_of(client: Client, document: Document) -> str | None:
         if resource["kind"] == document["kind"] and "/" not in resource["name"]:
             scope = f"/namespaces/{document['metadata']['namespace']}" if resource["namespaced"] else ""
             return f"{prefix}{scope}/{resource['name']}/{document['metadata']['name']}"
-    return None
+    raise LookupError(f"{version} {document['kind']}")

@@ -1,76 +1,95 @@
-"""The five-minute path of the README, walked with the real cosign and a real registry."""
+"""The five-minute path of the README, every block as it is pasted, with the real cosign and a real registry."""
+
+from __future__ import annotations
 
 import json
+import os
 import re
-import ssl
-import sys
-import urllib.request
-from datetime import UTC, datetime
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from controller.demo.certificates import issue_server_identity
-from controller.demo.folder import DemoFolder
-from tests.support.processes import Process, wait_until
-from tests.support.registries import Cosign, Pushed, Registry
+from tests.support.pages import Block, blocks
+from tests.support.processes import Process, free_port, wait_until
+from tests.support.registries import Pushed, Registry
+from tests.support.tools import binary
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 HOST, REPOSITORY = "registry.example", "acme/shop"
+KEY = re.compile(r" {6}-----BEGIN PUBLIC KEY-----\n.*?-----END PUBLIC KEY-----\n", re.DOTALL)
 
 
-def document(name: str) -> str:
-    """What the README says to write into the file of this name."""
-    return README.partition(f"cat > {name} <<'END'\n")[2].partition("END\n")[0]
+@dataclass(frozen=True, kw_only=True)
+class Clone:
+    """A folder that looks like a clone after `make demo`, and a shell in it; `names` are put in place of the page's."""
+
+    folder: Path
+    names: dict[str, str]
+
+    def fit(self, text: str) -> str:
+        for name, instead in self.names.items():
+            text = text.replace(name, instead)
+        return text
+
+    def env(self) -> dict[str, str]:
+        path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        own = {"HOME": str(self.folder), "DOCKER_CONFIG": str(self.folder), "COSIGN_PASSWORD": "test"}
+        return {"PATH": path, "PYTHONPATH": str(ROOT), **own}
+
+    def shell(self, text: str) -> list[str]:
+        return ["bash", "-euo", "pipefail", "-c", f"cd {self.folder}\n{self.fit(text)}"]
+
+    def paste(self, text: str) -> str:
+        done = subprocess.run(self.shell(text), env=self.env(), capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
-def policy(registry: Registry, cosign: Cosign) -> str:
-    text = README.partition("<!-- policy:")[2].partition("```yaml\n")[2].partition("```")[0]
-    pem = "".join(f"      {line}\n" for line in cosign.public_key.read_text().splitlines())
-    filled = re.sub(r" {6}-----BEGIN PUBLIC KEY-----\n.*?-----END PUBLIC KEY-----\n", pem, text, flags=re.DOTALL)
-    return filled.replace(HOST, registry.host)
+def steps() -> Iterator[Block]:
+    """The blocks between the two headings, in order."""
+    lines = README.read_text().splitlines()
+    start, end = (lines.index(f"## {name}") for name in ("Five minutes to the first policy", "Command line"))
+    return (block for block in blocks() if block.page == README and start < block.line < end)
 
 
-def ask(folder: DemoFolder, address: str, image: Pushed) -> dict[str, Any]:
-    review = document("review.json").replace(f"{HOST}/{REPOSITORY}@sha256:...", image.reference)
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"https://{address}/validate?timeout=10s", data=review.encode(), headers=headers)
-    trust = ssl.create_default_context(cafile=folder.authority)
-    with urllib.request.urlopen(request, context=trust, timeout=20) as answer:
-        response: dict[str, Any] = json.load(answer)["response"]
+def ask(clone: Clone, text: str, image: Pushed) -> dict[str, Any]:
+    about = f"{clone.names[HOST]}/{REPOSITORY}@sha256:..."
+    response: dict[str, Any] = json.loads(clone.paste(clone.fit(text).replace(about, image.reference)))["response"]
     return response
 
 
 @pytest.mark.registry
-def test_first_policy_admits_the_attested_image_and_refuses_another(
-    referrers_registry: Registry, cosign: Cosign, tmp_path: Path
+def test_every_block_pasted_admits_the_attested_image_and_refuses_another(
+    referrers_registry: Registry, tmp_path: Path
 ) -> None:
     attested = referrers_registry.push_image(REPOSITORY, content=b"attested")
     other = referrers_registry.push_image(REPOSITORY, content=b"other")
-    cosign.attest(attested, json.loads(document("predicate.json")))
-    folder = DemoFolder(tmp_path)
-    folder.write_identity(issue_server_identity(datetime.now(UTC)))
+    ports = {f"127.0.0.1:{port}": f"127.0.0.1:{free_port()}" for port in (8443, 8080)}
+    clone = Clone(
+        folder=tmp_path, names={f"{HOST}:5000": referrers_registry.host, HOST: referrers_registry.host} | ports
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "cosign").symlink_to(binary("cosign"))
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "first.yaml").write_text(policy(referrers_registry, cosign))
-    entry = README.partition("```yaml\nregistries:\n")[2].partition("```")[0]
-    folder.registries.write_text(f"registries:\n{entry}".replace(f"{HOST}:5000", referrers_registry.host))
-    options = {
-        "--policies": folder.policies,
-        "--registries": folder.registries,
-        "--tls-cert": folder.certificate,
-        "--tls-key": folder.key,
-        "--listen": "127.0.0.1:0",
-        "--status-listen": "127.0.0.1:0",
-    }
-    arguments = [str(part) for option in options.items() for part in option]
-    command = [sys.executable, "-m", "controller.cli.main", "serve", *arguments]
-    with Process(command, log=folder.log) as webhook:
-        bound = re.compile(r'"serves": ?"admission", ?"address": ?"([^"]+)"')
-        wait_until(lambda: bound.search(webhook.output()) is not None)
-        found = bound.search(webhook.output())
-        assert found is not None
-        assert ask(folder, found[1], attested)["allowed"] is True
-        refused = ask(folder, found[1], other)
+
+    attesting, policy, serving, registries, asking, installing = steps()
+    clone.paste(attesting.text.replace("sha256:...", attested.digest))
+    pem = "".join(f"      {line}\n" for line in (tmp_path / "cosign.pub").read_text().splitlines())
+    (tmp_path / "policies" / "first.yaml").write_text(clone.fit(KEY.sub(pem, policy.text)))
+    (tmp_path / "registries.yaml").write_text(clone.fit(registries.text))
+    assert yaml.safe_load(clone.fit(registries.text))["registries"][0]["host"] == referrers_registry.host
+    assert installing.text.startswith("helm install navicert charts/navicert ")  # tests/e2e/test_quick_start.py runs it
+    started = serving.text.rstrip() + " --registries registries.yaml"
+    with Process(clone.shell(started), log=tmp_path / "serve.log", env=clone.env()) as webhook:
+        wait_until(lambda: '"serves":"admission"' in webhook.output(), timeout=30)
+        assert ask(clone, asking.text, attested)["allowed"] is True
+        refused = ask(clone, asking.text, other)
     assert refused["allowed"] is False
     assert "NoProvenance" in refused["status"]["message"]

@@ -28,7 +28,7 @@ BLOCKS = list(blocks())
 OURS = [block for block in BLOCKS if block.language == "yaml" and "apiVersion: navicert.dev/" in block.text]
 # The README's own policy has a key to fill in by hand; tests/architecture compiles it.
 COMPILED = [block for block in OURS if block.page.name != "README.md"]
-MARKS = {"believed", "demo", "helm", "policy", "policy-test", "recipe", "registries", "review", "run"}
+MARKS = {"believed", "demo", "helm", "policy", "policy-test", "recipe", "refused", "registries", "review", "run"}
 
 
 def joined(text: str) -> list[str]:
@@ -39,7 +39,7 @@ def joined(text: str) -> list[str]:
 def called(program: str) -> list[tuple[Block, list[str]]]:
     """Every call of this program that a page shows, without the program's own name."""
     calls = ((block, line) for block in BLOCKS if block.language == "" for line in joined(block.text))
-    pattern = re.compile(rf"(?:\.venv/bin/)?{program} (?P<rest>.*)")
+    pattern = re.compile(rf"(?:\.venv/bin/|kubectl )?{program} (?P<rest>.*)")
     found = ((block, pattern.match(line)) for block, line in calls)
     return [(block, shlex.split(match["rest"], comments=True)) for block, match in found if match]
 

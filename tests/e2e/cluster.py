@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import yaml
 
-from tests.support.controlplane import Client
-from tests.support.node import ADDRESS
+from tests.e2e.ground import Ground
 from tests.support.processes import wait_until
-from tests.support.productimage import NAME
 from tests.support.tools import Helm
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "navicert"
-REGISTRY = f"{ADDRESS}:5000"
-HOME = "navicert-system"
+HOME, NAMESPACE = "navicert-system", "navicert-e2e"
 API = "/apis/navicert.dev/v1alpha1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 180.0  # a machine that does much else besides is slow, and not wrong
 NAMESPACED = (
     ("coordination.k8s.io/v1", "leases"),
     ("batch/v1", "jobs"),
@@ -33,11 +31,11 @@ NAMESPACED = (
     ("rbac.authorization.k8s.io/v1", "rolebindings"),
     ("discovery.k8s.io/v1", "endpointslices"),
 )
+CONFIGURATIONS = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
 CLUSTER_WIDE = (
     "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-    f"{ADMISSION}/validatingwebhookconfigurations",
-    f"{ADMISSION}/mutatingwebhookconfigurations",
+    *(f"{ADMISSION}/{kind}" for kind in CONFIGURATIONS),
 )
 
 Document = dict[str, Any]
@@ -48,22 +46,41 @@ class Refused(Exception):
 
 
 class Cluster:
-    """One cluster, with every permission."""
+    """One cluster, with every permission, and for as long as the context lasts the namespace that pods run in."""
 
-    def __init__(self, client: Client, helm: Helm, folder: Path) -> None:
-        self.client = client
+    def __init__(self, ground: Ground, helm: Helm, folder: Path) -> None:
+        self.client, self.registry = ground.client, ground.registry.host
+        self._image = ground.image
+        self.began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._helm = helm
         self._values = folder / "values.yaml"
+
+    def __enter__(self) -> Self:
+        self.client.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        account = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/default"
+        wait_until(lambda: self.client.get(account)[0] == 200, timeout=WAIT_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A release that a test left behind goes first, and its gate before anything else."""
+        if any(self.client.get(f"{ADMISSION}/{kind}/navicert")[0] == 200 for kind in CONFIGURATIONS):
+            self.uninstall()
+        for name in (NAMESPACE, HOME):
+            self.delete(f"/api/v1/namespaces/{name}")
 
     def helm(self, *arguments: str | Path) -> str:
         return self._helm.run(*arguments, "--namespace", HOME)
 
+    def wait_for(self, *arguments: str | Path) -> str:
+        """Runs helm, which ends when what it did has become true."""
+        return self.helm(*arguments, "--wait", "--timeout", f"{WAIT_SECONDS:.0f}s")
+
     def values(self, **changed: Any) -> Path:
         """A values file: this image, the registry of the tests, little to wait for, and what is changed."""
-        repository, _, tag = NAME.partition(":")
+        repository, _, tag = self._image.rpartition(":")
         values = {
-            "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
-            "registries": [{"host": REGISTRY, "plainHTTP": True}],
+            "image": {"repository": repository, "tag": tag},
+            "registries": [{"host": self.registry, "plainHTTP": True}],
             "trustRoots": {"sigstore": False},
             "builders": {"catalogue": []},
         }
@@ -72,21 +89,24 @@ class Cluster:
 
     def install(self, chart: Path = CHART, **changed: Any) -> str:
         """`helm upgrade --install --wait`."""
-        wait = ("--wait", "--timeout", "120s", "--values", self.values(**changed))
-        return self.helm("upgrade", "--install", "navicert", chart, "--create-namespace", *wait)
+        named = ("--install", "navicert", chart, "--create-namespace", "--values", self.values(**changed))
+        return self.wait_for("upgrade", *named)
+
+    def uninstall(self) -> None:
+        self.wait_for("uninstall", "navicert")
 
     def apply(self, path: str, document: Mapping[str, Any]) -> Document:
         """Server-side. Raises Refused."""
         status, body = self.client.apply(path, document)
         return _taken(status, body)
 
-    def run_pod(self, name: str, image: str, *, namespace: str = "default", dry: bool = False) -> Document:
+    def run_pod(self, name: str, image: str, *, namespace: str = NAMESPACE, dry: bool = False) -> Document:
         """Creates a pod as the restricted standard wants it. Raises Refused."""
         query = "?dryRun=All" if dry else ""
         status, body = self.client.create(f"/api/v1/namespaces/{namespace}/pods{query}", pod(name, image))
         return _taken(status, body)
 
-    def wait_running(self, name: str, namespace: str = "default") -> Document:
+    def wait_running(self, name: str, namespace: str = NAMESPACE) -> Document:
         path = f"/api/v1/namespaces/{namespace}/pods/{name}"
         wait_until(lambda: _ready(self.client.get(path)[1]), timeout=WAIT_SECONDS)
         found: Document = self.client.get(path)[1]
@@ -103,8 +123,7 @@ class Cluster:
 
     def webhooks(self) -> list[Document]:
         """Those that the API server asks, of both configurations; none where there is no configuration."""
-        kinds = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
-        found = [self.client.get(f"{ADMISSION}/{kind}/navicert") for kind in kinds]
+        found = [self.client.get(f"{ADMISSION}/{kind}/navicert") for kind in CONFIGURATIONS]
         return [webhook for status, body in found if status == 200 for webhook in body.get("webhooks", ())]
 
     def wait_judging(self, probe: str) -> None:
@@ -119,17 +138,17 @@ class Cluster:
             return str(refused)
         return None
 
-    def events(self, reason: str, namespace: str = "default") -> Iterator[str]:
+    def events(self, reason: str, namespace: str = NAMESPACE) -> Iterator[str]:
         listed = self.items(f"/api/v1/namespaces/{namespace}/events?fieldSelector=reason%3D{reason}")
         return (event["message"] for event in listed)
 
-    def running(self, label: str, namespace: str = "default") -> list[str]:
+    def running(self, label: str, namespace: str = NAMESPACE) -> list[str]:
         """The names of the pods with this label that are ready."""
         selector = quote(label, safe="")
         listed = self.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
         return [one["metadata"]["name"] for one in listed if _ready(one)]
 
-    def may(self, user: str, verb: str, resource: str, namespace: str = "default") -> bool:
+    def may(self, user: str, verb: str, resource: str, namespace: str = NAMESPACE) -> bool:
         """Whether this user may do that to objects of Navicert's kinds."""
         attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": "navicert.dev"}
         review = {
@@ -198,10 +217,10 @@ def deployment(name: str, image: str, replicas: int = 1) -> Document:
     }
 
 
-def policy(mode: str) -> Document:
+def policy(mode: str, registry: str) -> Document:
     """What may run from acme: built at level 3 by its own workflows, from the repository of the same name."""
     sources = [{"repositories": ["https://github.com/acme/{1}"], "refs": ["refs/heads/main"]}]
-    spec = {"mode": mode, "match": {"images": [f"{REGISTRY}/acme/*"]}, "require": {"buildLevel": 3, "sources": sources}}
+    spec = {"mode": mode, "match": {"images": [f"{registry}/acme/*"]}, "require": {"buildLevel": 3, "sources": sources}}
     return _own("ClusterSLSAPolicy", "production", spec)
 
 
@@ -220,7 +239,7 @@ def builder() -> Document:
     )
 
 
-def binding(role: str, user: str, namespace: str = "default") -> tuple[str, Document]:
+def binding(role: str, user: str, namespace: str = NAMESPACE) -> tuple[str, Document]:
     """The RoleBinding that lets this user do what the ClusterRole says, in the namespace, and its path."""
     group = "rbac.authorization.k8s.io"
     document = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pytest
 import yaml
@@ -19,7 +20,8 @@ from tests.e2e.cluster import (
     API,
     CHART,
     HOME,
-    REGISTRY,
+    NAMESPACE,
+    WAIT_SECONDS,
     Cluster,
     Refused,
     binding,
@@ -30,40 +32,14 @@ from tests.e2e.cluster import (
     policy,
     trust_root,
 )
-from tests.support.chart import Right, rights
 from tests.support.node import Node
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
+from tests.support.tools import Kubectl
 
-DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+PAUSE_SECONDS = 0.05  # between admissions: pods that start want the processor, too
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-# Rights that this story has no use for.
-ELSEWHERE: dict[str, set[Right]] = {
-    # A namespace that its watch has not told of: tests/unit/engine/test_namespaces.py.
-    "navicert-webhook": {("get", "", "namespaces")},
-    # An apply that creates needs it, and is logged as the patch that it is: tests/apiserver/test_kinds.py.
-    "navicert-kinds": {("create", "apiextensions.k8s.io", "customresourcedefinitions")},
-    "navicert-operator": {
-        # A TrustRoot that is refreshed: tests/apiserver/test_roots.py.
-        *((verb, "", "configmaps") for verb in ("create", "get", "patch")),
-        # Something changed the configurations: tests/apiserver/test_registration.py.
-        ("create", "", "events"),
-        # Reports and outcomes that change, and somebody else's write in between: tests/apiserver/test_scan_operator.py.
-        *((verb, "wgpolicyk8s.io", "policyreports") for verb in ("get", "update", "delete")),
-        *((verb, "wgpolicyk8s.io", "clusterpolicyreports") for verb in ("get", "update", "delete")),
-        ("create", "events.k8s.io", "events"),
-        ("get", "", "namespaces"),
-        # Certificates that are renewed: tests/apiserver/test_registration.py.
-        ("patch", "", "secrets"),
-        # Statuses of kinds that have no object here: tests/apiserver/test_statuses.py.
-        *(("patch", "navicert.dev", f"{kind}/status") for kind in ("slsapolicies", "slsaexceptions")),
-        # Owners of other kinds: tests/apiserver/test_scan_operator.py.
-        ("get", "", "replicationcontrollers"),
-        *(("get", "apps", kind) for kind in ("statefulsets", "daemonsets")),
-        *(("get", "batch", kind) for kind in ("jobs", "cronjobs")),
-    },
-}
 
 
 @contextmanager
@@ -77,7 +53,7 @@ def test_chart_is_installed_and_both_programs_are_ready(cluster: Cluster) -> Non
     with timed("helm install --wait"):
         cluster.install()
     with timed("webhooks registered after that"):
-        wait_until(lambda: len(cluster.webhooks()) == 5, timeout=60)
+        wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
 
 
 def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
@@ -92,15 +68,16 @@ def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
 def test_in_audit_an_unsigned_image_runs(
     cluster: Cluster, signed: Pushed, unsigned: Pushed, trusted: list[bytes]
 ) -> None:
-    for document in (trust_root(trusted[0]), builder(), policy("Audit")):
+    for document in (trust_root(trusted[0]), builder(), policy("Audit", cluster.registry)):
         cluster.apply(path_of(document), document)
     cluster.apply(f"{DEPLOYMENTS}/unsigned", deployment("unsigned", unsigned.reference))
     with timed("unsigned pod running under Audit"):
-        wait_until(lambda: bool(cluster.running("app=unsigned")), timeout=60)
+        wait_until(lambda: bool(cluster.running("app=unsigned")), timeout=WAIT_SECONDS)
 
 
 def test_under_enforce_the_signed_image_is_pulled_and_runs(cluster: Cluster, signed: Pushed) -> None:
-    cluster.apply(path_of(policy("Enforce")), policy("Enforce"))
+    enforced = policy("Enforce", cluster.registry)
+    cluster.apply(path_of(enforced), enforced)
     with timed("signed pod running"):
         cluster.run_pod("signed", signed.reference)
         cluster.wait_running("signed")
@@ -124,8 +101,8 @@ def test_unsigned_image_is_refused_with_its_reason(cluster: Cluster, unsigned: P
 def test_refusal_of_a_deployments_pod_is_seen_in_events(cluster: Cluster) -> None:
     """It runs since Audit, so its pod is what is refused when it is to be made anew."""
     for one in cluster.running("app=unsigned"):
-        cluster.client.delete(f"/api/v1/namespaces/default/pods/{one}")
-    wait_until(lambda: any("NoProvenance" in told for told in cluster.events("FailedCreate")), timeout=60)
+        cluster.client.delete(f"/api/v1/namespaces/{NAMESPACE}/pods/{one}")
+    wait_until(lambda: any("NoProvenance" in told for told in cluster.events("FailedCreate")), timeout=WAIT_SECONDS)
 
 
 def test_new_deployment_is_refused_at_once(cluster: Cluster, unsigned: Pushed) -> None:
@@ -135,16 +112,29 @@ def test_new_deployment_is_refused_at_once(cluster: Cluster, unsigned: Pushed) -
 
 def test_scan_reports_what_runs(cluster: Cluster) -> None:
     def outcomes() -> set[tuple[str, str]]:
-        found = cluster.items("/apis/wgpolicyk8s.io/v1alpha2/namespaces/default/policyreports")
+        found = cluster.items(f"/apis/wgpolicyk8s.io/v1alpha2/namespaces/{NAMESPACE}/policyreports")
         return {(report["scope"]["name"], one["result"]) for report in found for one in report["results"]}
 
     with timed("reports of what runs"):
-        wait_until(lambda: ("signed", "pass") in outcomes(), timeout=120)
+        wait_until(lambda: ("signed", "pass") in outcomes(), timeout=WAIT_SECONDS)
     assert ("signed", "fail") not in outcomes()
 
 
+def test_status_says_that_all_is_well(cluster: Cluster, kubectl: Kubectl) -> None:
+    """Through the API server to each replica's metrics, as whoever looks reaches no pod."""
+    ended = kubectl.run("navicert", "status", "--output", "json")
+    told = json.loads(ended.stdout)
+    assert (ended.returncode, told["state"], told["unknown"]) == (0, "sound", [])
+    ages = [one["knowledgeSeconds"] for one in told["replicas"] if one["component"] == "webhook"]
+    assert len(ages) == 2
+    assert max(ages) < 120
+    assert sorted(one["leading"] for one in told["replicas"] if one["component"] == "operator") == [False, True]
+    (production,) = (one for one in told["objects"] if one["object"] == "ClusterSLSAPolicy/production")
+    assert production["findings"]["pass"] >= 1
+
+
 class Admissions:
-    """Admissions without a pause, from a thread of their own; those that failed, and how many there were."""
+    """Admissions one after the other, from a thread of their own; those that failed, and how many there were."""
 
     def __init__(self, cluster: Cluster, admitted: str, refused: str) -> None:
         self._cluster, self._admitted, self._refused = cluster, admitted, refused
@@ -153,7 +143,7 @@ class Admissions:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(PAUSE_SECONDS):
             self.count += 2
             told = self._cluster.refusal(self._admitted)
             if told is not None:
@@ -182,7 +172,7 @@ def test_upgrade_and_rollback_under_admissions_fail_none(
         with timed("rolling upgrade"):
             cluster.install(newer, logLevel="warning")
         with timed("rolling back"):
-            cluster.helm("rollback", "navicert", "--wait", "--timeout", "120s")
+            cluster.wait_for("rollback", "navicert")
     print(f"{admissions.count} admissions meanwhile, {len(admissions.failed)} failed")
     assert admissions.count > 50
     assert admissions.failed == []
@@ -202,9 +192,9 @@ def test_changed_value_is_in_force_after_the_upgrade(cluster: Cluster, unsigned:
     stranger = f"{unsigned.host}/strangers/app@{unsigned.digest}"
     assert cluster.refusal(stranger) is None
     cluster.install(uncovered="Deny")
-    wait_until(lambda: "Uncovered" in (cluster.refusal(stranger) or ""), timeout=30)
+    wait_until(lambda: "Uncovered" in (cluster.refusal(stranger) or ""), timeout=WAIT_SECONDS)
     cluster.install()
-    wait_until(lambda: cluster.refusal(stranger) is None, timeout=30)
+    wait_until(lambda: cluster.refusal(stranger) is None, timeout=WAIT_SECONDS)
 
 
 @pytest.mark.case("OPS-011")
@@ -215,28 +205,23 @@ def test_second_release_is_refused(cluster: Cluster) -> None:
     assert "cannot be imported into the current release" in "".join(refused.value.__notes__)
 
 
-def test_every_right_of_the_chart_is_used_and_none_is_lacking(cluster: Cluster, node: Node) -> None:
-    """By the API server's audit log of everything above. What is not used here names the test that needs it."""
-    asked = [one for one in node.asked() if "objectRef" in one]
-    lacking = {right_of(one) for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN}
-    assert lacking == set()
-    for account in ("navicert-webhook", "navicert-operator", "navicert-kinds"):
-        user = f"system:serviceaccount:{HOME}:{account}"
-        used = {right_of(one) for one in asked if one["user"]["username"] == user}
-        assert rights(account) - used <= ELSEWHERE[account]
+@pytest.mark.own_node("its audit log is read")
+def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> None:
+    """By the API server's audit log of everything above. That no right is too much: tests/chart/test_rights.py.
 
-
-def right_of(asked: dict[str, Any]) -> Right:
-    about = asked["objectRef"]
-    resource = about["resource"] + (f"/{about['subresource']}" if "subresource" in about else "")
-    return asked["verb"], about.get("apiGroup", ""), resource
+    An operator whose roles were uninstalled before it fails to give its lease back, which then ends by itself.
+    """
+    asked = [one for one in node.asked() if "objectRef" in one and one["requestReceivedTimestamp"] > cluster.began]
+    accounts = {one["user"]["username"].rpartition(":")[2] for one in asked}
+    assert accounts == {"navicert-webhook", "navicert-operator", "navicert-kinds"}
+    assert [one["requestURI"] for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN] == []
 
 
 @pytest.mark.case("OPS-018")
 def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cluster: Cluster) -> None:
-    editor = "system:serviceaccount:default:editor"
+    editor = f"system:serviceaccount:{NAMESPACE}:editor"
     cluster.apply(*binding("edit", editor))
-    wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=30)
+    wait_until(lambda: cluster.may(editor, "create", "slsapolicies"), timeout=WAIT_SECONDS)
     for verb in ("create", "update", "patch", "delete"):
         for resource in ("slsaexceptions", "trustroots", "trustedbuilders", "clusterslsapolicies"):
             assert not cluster.may(editor, verb, resource)
@@ -245,11 +230,11 @@ def test_editors_of_a_namespace_write_its_policies_and_nothing_of_the_cluster(cl
 @pytest.mark.case("OPS-002")
 def test_uninstall_removes_the_gate_first_and_leaves_the_kinds_alone(cluster: Cluster, unsigned: Pushed) -> None:
     with timed("helm uninstall --wait"):
-        cluster.helm("uninstall", "navicert", "--wait", "--timeout", "120s")
+        cluster.uninstall()
     assert cluster.webhooks() == []
     cluster.run_pod("free", unsigned.reference)
     cluster.wait_running("free")
-    wait_until(lambda: cluster.left_behind() == [], timeout=60)
+    wait_until(lambda: cluster.left_behind() == [], timeout=WAIT_SECONDS)
     assert {one["metadata"]["name"] for one in cluster.items(f"{API}/clusterslsapolicies")} == {"production"}
 
 
@@ -258,10 +243,11 @@ def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
     cluster.wait_judging(unsigned.reference)
 
 
+@pytest.mark.own_node("all of it is killed")
 @pytest.mark.case("OPS-001")
 def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
     """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
-    wait_until(lambda: len(cluster.webhooks()) == 5, timeout=60)
+    wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
     before = set(cluster.running("app.kubernetes.io/component=webhook", HOME))
     with timed("restart of everything"):
         node.restart()
@@ -270,5 +256,5 @@ def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Clu
     assert len(cluster.webhooks()) == 5
     with timed("webhook ready again"):
         wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
-    wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=60)
-    assert "RegistryUnavailable" in (cluster.refusal(f"{REGISTRY}/acme/shop@sha256:{'0' * 64}") or "")
+    wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=WAIT_SECONDS)
+    assert "RegistryUnavailable" in (cluster.refusal(f"{cluster.registry}/acme/shop@sha256:{'0' * 64}") or "")

@@ -246,6 +246,33 @@ def test_registries_that_say_less_or_more_than_one_thing_stop_the_start(text: st
     assert word in ran.stderr
 
 
+def nobodys_cluster(file: Path) -> Path:
+    """A kubeconfig of a cluster that nobody serves."""
+    named = {
+        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "users": [{"name": "x", "user": {}}],
+    }
+    contexts = [{"name": "x", "context": {"cluster": "x", "user": "x"}}]
+    file.write_text(yaml.safe_dump({**named, "contexts": contexts, "current-context": "x"}))
+    return file
+
+
+@pytest.mark.parametrize("origin", ["files", "a cluster"])
+def test_a_client_certificate_for_a_registry_that_is_not_there_stops_the_start(origin: str, tmp_path: Path) -> None:
+    policies = write_policies(tmp_path / "policies", objects.policy())
+    entry = {"host": "a.example", "clientCertificate": {"cert": "/nonexistent/tls.crt", "key": "/nonexistent/tls.key"}}
+    (tmp_path / "registries.yaml").write_text(yaml.safe_dump({"registries": [entry]}))
+    place = (
+        ("--kubeconfig", nobodys_cluster(tmp_path / "kubeconfig"))
+        if origin == "a cluster"
+        else ("--policies", policies)
+    )
+    ran = serve(tmp_path, *place, "--registries", tmp_path / "registries.yaml")
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "a.example.clientCertificate: /nonexistent/tls.crt" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.demo.folder import DemoFolder
-from controller.demo.run import Stage, ask_all, set_stage
 from controller.wire.policy import KINDS
-from tests.support import objects
-from tests.support.controlplane import ControlPlane
-from tests.support.operator import API, Operator, install, put
+from tests.monitoring.staging import PANELS, RULES, Programs, filled, programs, under_load
 from tests.support.processes import wait_until
-from tests.support.prometheus import SCRAPE_SECONDS, Prometheus
-from tests.support.webhook import Webhook
+from tests.support.prometheus import Prometheus
 
-ROOT = Path(__file__).resolve().parents[2]
-RULES = ROOT / "charts/navicert/rules.yaml"
-PANELS = json.loads((ROOT / "charts/navicert/dashboards/navicert.json").read_text())["panels"]
 EXPRESSIONS: dict[str, str] = {
     f"{panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel.get("targets", ())
 }
 ROUNDS = 3
 SECONDS = 30.0
-# What Grafana fills in; the windows are as short as the test.
-WINDOWS = {"$__rate_interval": "20s", "$__range": "5m"}
-TUF = {"sigstore": {"tuf": {"url": "https://127.0.0.1:1/tuf", "root": "{}", "target": "trusted_root.json"}}}
-OBJECTS = (
-    objects.document("TrustRoot", "refreshed", TUF),
-    objects.root("ending", {"name": "release", "pem": objects.new_pem(), "notAfter": "2099-01-01T00:00:00Z"}),
-    objects.policy("broken", require={"buildLevel": 1, "builders": ["nobody"]}),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,52 +39,27 @@ ABSENCES = {"webhook": "absent(navicert_build_info)", "leader": "absent(navicert
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     folder = tmp_path_factory.mktemp("monitoring")
-    with ControlPlane(folder / "controlplane") as plane:
-        install(plane)
-        for document in OBJECTS:
-            put(plane.client(), f"{API}/{KINDS[document['kind']].plural}/{document['metadata']['name']}", document)
-        with (
-            Operator(plane, folder / "operator") as operator,
-            Webhook(folder / "webhook", "--kubeconfig", plane.admin_kubeconfig) as webhook,
-        ):
-            webhook.wait_synced()
-            yield asyncio.run(under_load(folder, operator, webhook))
+
+    async def looked(running: Programs) -> Seen:
+        async with under_load(folder, running, ROUNDS) as prometheus:
+            return await asyncio.to_thread(look, prometheus, running)
+
+    with programs(folder) as running:
+        yield asyncio.run(looked(running))
 
 
-async def under_load(folder: Path, operator: Operator, webhook: Webhook) -> Seen:
-    """Scrapes everything while the demo asks, then stops one after the other."""
-    with tempfile.TemporaryDirectory(dir=folder) as demo:
-        async with set_stage(DemoFolder(Path(demo))) as stage:
-            targets = {"webhook": webhook.status, "operator": operator.status, "demo": status_of(stage)}
-            with Prometheus(folder / "prometheus", targets, RULES) as prometheus:
-                for _ in range(ROUNDS):
-                    rows = await ask_all(stage, lambda _: None)
-                    assert all(row.as_expected for row in rows)
-                    await asyncio.sleep(2 * SCRAPE_SECONDS)
-                return await asyncio.to_thread(look, prometheus, stage, operator, webhook)
-
-
-def look(prometheus: Prometheus, stage: Stage, operator: Operator, webhook: Webhook) -> Seen:
+def look(prometheus: Prometheus, running: Programs) -> Seen:
+    """Asks everything, then stops one program after the other."""
     wait_until(lambda: all(rule["lastEvaluation"] > "2000" for rule in prometheus.rules()), timeout=SECONDS)
     panels = {expression: prometheus.query(filled(expression)) for expression in EXPRESSIONS.values()}
     present = {name: prometheus.values(expression) for name, expression in ABSENCES.items()}
     rules, broken = prometheus.rules(), prometheus.query(expression_of("NavicertBrokenObjects"))
-    operator.stop()
-    webhook.stop()
+    running.operator.stop()
+    running.webhook.stop()
     wait_until(lambda: prometheus.values("sum(up)") == [1.0], timeout=SECONDS)
     # The demo's webhook is the only one left: as long as it answers nobody is to be woken.
     gone = {"leader": prometheus.values(ABSENCES["leader"]), "webhook": prometheus.values(ABSENCES["webhook"])}
     return Seen(panels=panels, rules=rules, broken=broken, present=present, gone=gone)
-
-
-def status_of(stage: Stage) -> str:
-    return next(str(line["address"]) for line in stage.webhook.log_lines() if line.get("serves") == "status")
-
-
-def filled(expression: str) -> str:
-    for name, value in WINDOWS.items():
-        expression = expression.replace(name, value)
-    return expression
 
 
 def expression_of(name: str) -> str:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.core.dependencies import image_dependencies
 from controller.core.evidence import Kind, Refused
 from controller.core.predicates import SUMMARY_V1
 from controller.core.provenance import Dependency, Provenance, SourceClaim
+from controller.core.recorded import image_dependencies
 from tests.support.foundry import Foundry, Layer, encode, provenance_predicate, statement
 from tests.support.judging import SUBJECT, judge
 

@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from controller.core.condition import Held
 from controller.core.errors import Problem
 from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
+from controller.core.exception import ExemptImage, PolicyException
 from controller.core.image import Digest
+from controller.core.patterns import Glob, ImageGlob
 from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName
 from controller.core.policyset import PolicySet
+from controller.core.provenance import SourceClaim
+from controller.core.question import EXCEPTION_MAXIMUM
 from controller.core.reasons import Outcome, Reason
 from controller.core.records import SBOMFormat
 from controller.core.requirements import (
@@ -24,11 +28,15 @@ from controller.core.requirements import (
     SourceLevelRequirement,
     SourceVerifier,
 )
+from controller.core.signer import Extensions
+from controller.core.slsa import SourceFrom
 from controller.core.verdict import ImageVerdict
+from controller.core.window import Window
 from tests.support.facts import NOW, D, judge_image, matcher, policies, policy, signature, signatures, signer, workload
 from tests.support.keylessfacts import (
     COMMIT,
     EXPECTED,
+    EXTENSIONS,
     SHOP,
     acceptance,
     attestation,
@@ -45,9 +53,15 @@ from tests.support.keylessfacts import (
 
 DAY = timedelta(days=1)
 BUILDERS = (
-    replace(workflow(), records_dependencies=True),
+    replace(
+        workflow(),
+        records_dependencies=True,
+        revoked=(Window(start=NOW - 20 * DAY, end=NOW - 15 * DAY),),
+    ),
     workflow("low", level=1, by=named("https://low.example")),
+    workflow("told", by=named("https://told.example"), source_from=SourceFrom.PROVENANCE),
 )
+ELSEWHERE: dict[str, str | None] = {"source_repository_uri": "https://github.com/evil/shop", "build_config_uri": None}
 CHILDREN = (Digest.of(b"amd64"), Digest.of(b"arm64"))
 SCS = SourceVerifier(verifier_id="https://scs.example", signers=(matcher("scs"),), max_level=3)
 
@@ -55,10 +69,23 @@ STATEMENTS: tuple[VerifiedStatement, ...] = (
     keyless(),
     keyless(certificate("https://low.example"), payload="low"),
     keyless(certificate("https://evil.example"), payload="evil"),
-    certified(source_repository_uri="https://github.com/evil/shop", build_config_uri=None, payload="elsewhere"),
+    keyless(
+        certificate("https://low.example", extensions=replace(EXTENSIONS, **ELSEWHERE)),
+        source=SourceClaim(),
+        payload="low elsewhere",
+    ),
+    certified(**ELSEWHERE, payload="elsewhere"),
     certified(source_repository_ref="refs/heads/main", build_config_uri=None, payload="branch"),
     keyless(times=(NOW - 9 * DAY,), payload="old"),
     replace(keyless(payload="unsigned"), signer=None),
+    keyless(times=(NOW - 16 * DAY,), payload="revoked"),
+    keyless(times=(), payload="timeless"),
+    keyless(certificate("https://told.example", extensions=Extensions()), payload="told"),
+    keyless(
+        certificate("https://told.example", extensions=Extensions()),
+        source=SourceClaim(repository="https://github.com/evil/shop"),
+        payload="told evil",
+    ),
     summary(),
     summary(passed=False, payload="failed"),
     summary(("SLSA_BUILD_LEVEL_1",), dependencies={}, payload="one"),
@@ -95,7 +122,7 @@ refusals = st.lists(
 builds = st.builds(
     BuildRequirement,
     level=st.sampled_from([1, 2, 3]),
-    builders=st.sampled_from([None, frozenset({"low"})]),
+    builders=st.sampled_from([None, frozenset({"low"}), frozenset({"reusable", "told"})]),
     sources=st.sampled_from([(), EXPECTED.sources]),
     max_age=st.sampled_from([None, DAY]),
     conditions=st.sampled_from([(), (condition(lambda facts: Held.TRUE if facts.statement.times else Held.ERROR),)]),
@@ -119,6 +146,28 @@ members = st.builds(
     require=requirements,
     any_of=st.lists(requirements, max_size=2).map(tuple),
     accept=st.lists(st.sampled_from(ACCEPTED), max_size=2, unique=True).map(tuple),
+)
+
+
+NEWEST = Requirements(attestations=(scanned(newest=True),))
+any_members = st.builds(
+    lambda one, other: replace(one, any_of=(*one.any_of, *other)),
+    members,
+    st.lists(st.just(NEWEST), max_size=1).map(tuple),
+)
+"""With alternatives that ask for the newest, too: for them less evidence is not always worth less."""
+TENANT = PolicyName(kind="SLSAPolicy", namespace="shop", name="tenant")
+exceptions = st.builds(
+    PolicyException,
+    name=st.just("e"),
+    policies=st.just(frozenset({TENANT})),
+    namespaces=st.sampled_from(["shop", "*", "other"]).map(lambda text: (Glob.compile(text),)),
+    images=st.sampled_from([None, D, CHILDREN[0]]).map(
+        lambda digest: (ExemptImage(images=ImageGlob.compile("ghcr.io/**"), digest=digest),)
+    ),
+    expires=st.sampled_from([NOW - DAY, NOW, NOW + DAY, NOW + 400 * DAY]),
+    created=st.sampled_from([None, NOW - DAY, NOW - 400 * DAY]),
+    reason=st.just("r"),
 )
 
 
@@ -154,7 +203,7 @@ def refuses(one: Policy, evidence: Evidence) -> bool:
 
 
 @pytest.mark.case("SET-005")
-@given(members, statements, statements, statements, refusals, st.randoms(use_true_random=False))
+@given(any_members, statements, statements, statements, refusals, st.randoms(use_true_random=False))
 def test_order_means_nothing(one, own, amd, arm, refused, random) -> None:  # type: ignore[no-untyped-def]
     before = judged(one, gathered(own, amd, arm, refused=refused))
     for items in (own, amd, arm, refused):
@@ -195,6 +244,16 @@ def test_a_policy_asks_no_less_with_an_alternative_removed_from_none(one, own, a
     """What holds with alternatives holds without them: they only ask for more."""
     if not refuses(one, gathered(own, amd)):
         assert not refuses(replace(one, any_of=()), gathered(own, amd))
+
+
+@pytest.mark.case("SET-001")
+@given(any_members, st.permutations(STATEMENTS).map(lambda found: found[:12]))
+def test_what_is_admitted_needs_one_provenance_statement_and_no_other(one, own) -> None:  # type: ignore[no-untyped-def]
+    """However much lies there, over the policy and its alternatives: what two only show together counts for nothing."""
+    if not refuses(one, gathered(own)):
+        built = [statement for statement in own if statement.kind is Kind.PROVENANCE]
+        beside = [statement for statement in own if statement.kind is not Kind.PROVENANCE]
+        assert not all(refuses(one, gathered([*kept, *beside])) for kept in [[], *([each] for each in built)])
 
 
 @given(members, statements, statements)
@@ -238,8 +297,22 @@ def test_a_broken_policy_admits_no_more_than_a_sound_one(one, own) -> None:  # t
 
 @given(members, members, statements)
 def test_a_namespaced_policy_only_tightens(one, other, own) -> None:  # type: ignore[no-untyped-def]
-    tenant = replace(other, name=PolicyName(kind="SLSAPolicy", namespace="shop", name="tenant"))
+    tenant = replace(other, name=TENANT)
     pod = workload()
     both = judge_image(policies(one, tenant, builders=BUILDERS), pod, pod.images[0], evidence=gathered(own))
     alone = refuses(one, gathered(own))
     assert any(finding.refuses for finding in both.findings) >= alone
+
+
+@given(members, members, statements, exceptions)
+def test_an_exception_lets_in_what_its_own_policy_refuses_and_nothing_else(one, other, own, exception) -> None:  # type: ignore[no-untyped-def]
+    pod = workload()
+    both = policies(one, replace(other, name=TENANT), builders=BUILDERS)
+    found = judge_image(replace(both, exceptions=(exception,)), pod, pod.images[0], evidence=gathered(own))
+    before = judge_image(both, pod, pod.images[0], evidence=gathered(own))
+    excused = [finding for finding in found.findings if finding.reason is Reason.Excepted]
+    assert {finding.policy for finding in excused} <= {TENANT}
+    kept = [finding for finding in before.findings if finding.policy not in {each.policy for each in excused}]
+    assert [finding for finding in found.findings if finding not in excused] == kept
+    if excused:
+        assert exception.counts(now=NOW, maximum=EXCEPTION_MAXIMUM)

@@ -67,6 +67,7 @@ def believed(cosign: Cosign, image: Pushed, wanted: Order, folder: Path) -> bool
         *(identity if form.certified else ["--key", key]),
         *([] if form.entry else ["--insecure-ignore-tlog=true"]),
         *(["--use-signed-timestamps"] if form.stamped else []),
+        *([] if form.sct else ["--insecure-ignore-sct=true"]),
         image.reference,
     ]
     try:

@@ -57,6 +57,8 @@ ACCEPTED_BY_SIGSTORE_PYTHON = {
     "body_of_foreign_base64": "its base64 skips what it does not know",
     "body_with_duplicate_key": "its JSON takes the last of several",
     "checkpoint_of_another_origin": "it knows no origins",
+    "checkpoint_in_another_name": "it goes by the hint of the key alone",
+    "checkpoint_of_no_tree": "it knows no origins",
     "checkpoint_of_another_size": "it compares the root alone",
     "checkpoint_with_nul": "it splits the note into lines and no more",
     "checkpoint_of_many_signatures": "it counts no signatures",
@@ -158,7 +160,8 @@ def _expecting(form: Form, key: Path) -> list[str | Path]:
     identity: list[str | Path] = ["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER]
     log = [] if form.entry else ["--insecure-ignore-tlog=true"]
     stamps = ["--use-signed-timestamps"] if form.stamped else []
-    return [*(identity if form.certified else ["--key", key]), *log, *stamps]
+    unpromised = [] if form.sct else ["--insecure-ignore-sct=true"]
+    return [*(identity if form.certified else ["--key", key]), *log, *stamps, *unpromised]
 
 
 BUNDLED = {name: form for name, form in {**FORMS, **MESSAGE_FORMS}.items() if form.bundled}

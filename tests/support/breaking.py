@@ -59,6 +59,10 @@ def certified(form: Form) -> bool:
     return form.certified
 
 
+def vouched(form: Form) -> bool:
+    return form.vouched
+
+
 def key_signed(form: Form) -> bool:
     return not form.certified
 

@@ -110,14 +110,14 @@ def order(form: Form, payload: bytes, *, kind: KeyKind = KeyKind.P256) -> Order:
         key=key,
         leaf=Leaf(span=LEAF_SPAN),
         issuer=instance.authority,
-        submissions=(Submission(log=instance.ct_log),),
+        submissions=(Submission(log=instance.ct_log),) if form.vouched else (),
         chain=(instance.authority.intermediate,),
         rekor=instance.rekor,
         stamps=[(instance.timestamps, Stamp(at=STAMPED))] if form.stamped else [],
         require=Require(
             transparency_log=logged and form.certified,
             signed_timestamp=form.stamped and form.certified and not logged,
-            sct=form.certified,
+            sct=form.vouched,
         ),
         terms=Terms(key=key, time_root=instance.name if logged or form.stamped else None),
     )

@@ -39,13 +39,14 @@ def rules(kind: str, name: str, *arguments: str) -> list[Rule]:
     return granted
 
 
-def rights(name: str) -> set[Right]:
-    """Everything that the ServiceAccount of this name may do: verb, group, resource."""
-    return {right for kind in ("ClusterRole", "Role") for rule in _rules(kind, name) for right in _rights(rule)}
+def rights(name: str, *arguments: str) -> set[Right]:
+    """Everything that this ServiceAccount may do, in a release with these arguments: verb, group, resource."""
+    kinds = ("ClusterRole", "Role")
+    return {right for kind in kinds for rule in _rules(kind, name, *arguments) for right in _rights(rule)}
 
 
-def _rules(kind: str, name: str) -> list[Rule]:
-    named = [one for one in template() if one["kind"] == kind and one["metadata"]["name"] == name]
+def _rules(kind: str, name: str, *arguments: str) -> list[Rule]:
+    named = [one for one in template(*arguments) if one["kind"] == kind and one["metadata"]["name"] == name]
     return [rule for one in named for rule in one["rules"]]
 
 

@@ -92,21 +92,27 @@ def _served(client: Client, path: str) -> bool:
     return client.get(path)[0] == HTTPStatus.OK
 
 
-def service_account(plane: ControlPlane, *, without: str = "") -> Path:
-    """A kubeconfig with the rights of the chart's ServiceAccount and no others, and of those none on `without`."""
+def service_account(
+    plane: ControlPlane, *, without: str = "", name: str = "navicert", values: tuple[str, ...] = ()
+) -> Path:
+    """A kubeconfig with the rights of the chart's ServiceAccount and no others, and of those none on `without`.
+
+    `values` are helm's arguments for a release with other values; accounts of different rights have different names.
+    """
     client = plane.client()
     plane.create_namespace(HOME)
-    plane.create_service_account(HOME, "navicert")
-    group = "rbac.authorization.k8s.io"
-    subject = {"kind": "ServiceAccount", "name": "navicert", "namespace": HOME}
+    plane.create_service_account(HOME, name)
+    group, role = "rbac.authorization.k8s.io", f"{name}-test"
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": HOME}
     for kind, scope in (("ClusterRole", ""), ("Role", f"namespaces/{HOME}/")):
-        common = {"apiVersion": f"{group}/v1", "metadata": {"name": "navicert-test"}}
-        reference = {"apiGroup": group, "kind": kind, "name": "navicert-test"}
+        common = {"apiVersion": f"{group}/v1", "metadata": {"name": role}}
+        reference = {"apiGroup": group, "kind": kind, "name": role}
+        granted = [one for one in rules(kind, "navicert-webhook", *values) if one["resources"] != [without]]
         for suffix, content in (
-            ("", {"rules": [one for one in rules(kind, "navicert-webhook") if one["resources"] != [without]]}),
+            ("", {"rules": granted}),
             ("Binding", {"subjects": [subject], "roleRef": reference}),
         ):
-            path = f"/apis/{group}/v1/{scope}{kind.lower()}{suffix.lower()}s/navicert-test"
+            path = f"/apis/{group}/v1/{scope}{kind.lower()}{suffix.lower()}s/{role}"
             status, body = client.apply(path, {**common, "kind": f"{kind}{suffix}", **content})
             assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
-    return plane.service_account_kubeconfig(HOME, "navicert")
+    return plane.service_account_kubeconfig(HOME, name)

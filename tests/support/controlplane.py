@@ -10,6 +10,7 @@ import base64
 import http.client
 import json
 import ssl
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,11 @@ class ControlPlane:
     def pids(self) -> list[int]:
         return [process.pid for process in self._processes]
 
+    @property
+    def admin(self) -> Credentials:
+        """Those of somebody with every permission."""
+        return self._admin
+
     def client(self) -> Client:
         """Returns a client with every permission."""
         return Client(self._admin)
@@ -206,6 +212,26 @@ class ControlPlane:
         """Kills the API server alone: what talks to it finds nobody."""
         self._processes.pop().stop()
 
+    def restart_etcd(self) -> None:
+        """Kills etcd under the API server, and starts it again with the same state."""
+        self._processes.pop(0).stop()
+        self._run("etcd", self._etcd_flags)
+        self._processes.insert(0, self._processes.pop())
+        client = self.client()
+        self._processes[0].wait_ready(lambda: _ready(client))
+
+    def compact(self) -> int:
+        """Has etcd forget everything before its newest revision, which is returned."""
+        revision = int(self._ask_etcd("maintenance/status", {})["header"]["revision"])
+        self._ask_etcd("kv/compaction", {"revision": revision, "physical": True})
+        return revision
+
+    def _ask_etcd(self, path: str, question: Mapping[str, Any]) -> Any:
+        url = f"{self._etcd_flags['listen-client-urls']}/v3/{path}"
+        request = urllib.request.Request(url, data=json.dumps(question).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
+            return json.loads(answer.read())
+
     def _service_account_keys(self) -> tuple[Path, Path]:
         key = pki.new_key()
         verifies, signs = self.folder / "service-accounts.pub", self.folder / "service-accounts.key"
@@ -216,7 +242,7 @@ class ControlPlane:
 
     def _start_etcd(self) -> str:
         client, peer = (f"http://{ADDRESS}:{free_port()}" for _ in range(2))
-        flags: dict[str, str | Path] = {
+        self._etcd_flags: dict[str, str | Path] = {
             "name": "test",
             "data-dir": self.folder / "etcd",
             "listen-client-urls": client,
@@ -227,7 +253,7 @@ class ControlPlane:
             # Nothing here outlives the run.
             "unsafe-no-fsync": "true",
         }
-        self._run("etcd", flags)
+        self._run("etcd", self._etcd_flags)
         return client
 
     def _run(self, program: str, flags: Mapping[str, str | Path]) -> Process:

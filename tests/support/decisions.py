@@ -25,7 +25,7 @@ from controller.wire.policy.kinds import KINDS
 from controller.wire.policy.unlinked import TufSource
 from controller.wire.refreshed import Place, RefreshedRoot, render_refreshed, source_of
 from tests.support.caseevidence import DIGEST, IMAGE, candidate, filled, layer, merged
-from tests.support.layouts import LayoutFolder
+from tests.support.layouts import LayoutFolder, image, index
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[1] / "decisions"
@@ -75,26 +75,38 @@ class Case:
 
     async def resolve(self, _request: GatherRequest) -> Image:
         """Every tag points to the image."""
-        return Image(digest=DIGEST, family=None)
+        return Image(digest=self.subject, family=None)
 
     async def look(self, question: Question, _request: GatherRequest) -> Found:
         """What is attached to one image, and which children it has."""
-        children = {image_of(f"child {n}"): entries for n, entries in enumerate(self.children)}
-        attached = {DIGEST: self.evidence} | children | {image_of(name): said for name, said in self.others.items()}
+        children = {Digest.of(one): entries for one, entries in zip(self.manifests, self.children, strict=True)}
+        attached = (
+            {self.subject: self.evidence} | children | {image_of(name): said for name, said in self.others.items()}
+        )
         said = attached.get(question.digest, [])
         if isinstance(said, str):
             gap = Gap(reason=Reason.RegistryUnavailable, detail="the registry answered 503")
             return Found(evidence=Evidence(digest=question.digest, gaps=(gap,)), weight=0)
-        if question.digest != DIGEST or not children:
+        if question.digest != self.subject or not children:
             return Found(evidence=_proven(question, said), weight=0)
         family = Family(children=tuple(Child(digest=one, platform=None, attestations=()) for one in children), gap=None)
         evidence = replace(_proven(question, said), unread=tuple(children))
         return Found(evidence=evidence, family=family, weight=0)
 
     @property
+    def manifests(self) -> tuple[bytes, ...]:
+        """The children, where the image is an index."""
+        return tuple(image(f"child {n}") for n, _ in enumerate(self.children))
+
+    @property
+    def subject(self) -> Digest:
+        """What is judged: the image, or the index of the children."""
+        return Digest.of(index(self.manifests)) if self.children else DIGEST
+
+    @property
     def images(self) -> tuple[str, ...]:
         """The images of the workload, as it names them."""
-        return tuple(filled(one) for one in self.workload.get("images", [f"ghcr.io/acme/shop@{DIGEST}"]))
+        return tuple(filled(one) for one in self.workload.get("images", [f"ghcr.io/acme/shop@{self.subject}"]))
 
     @property
     def kind(self) -> str:
@@ -102,20 +114,18 @@ class Case:
         found: str = self.workload.get("kind", "Pod")
         return found
 
-    @property
-    def plain(self) -> bool:
-        """Whether it needs no more than policies and what is attached to one image, and is judged at the usual time."""
-        beyond = (self.children, self.others, self.config_maps, self.namespace_labels, self.workload.get("labels"))
-        timed = any(one["kind"] == "SLSAException" for one in self.objects)
-        return not any(beyond) and not timed and self.now == NOW
-
     def layout(self, path: Path) -> Path | None:
         """The image with what the case attaches, as a layout with every tag that the case names; None: unavailable."""
         if isinstance(self.evidence, str):
             return None
         tags = {image.rpartition(":")[2] for image in self.images if "@" not in image}
-        layers = (layer(entry, DIGEST) for entry in self.evidence)
-        LayoutFolder(path).add(IMAGE, *layers, tag=min(tags, default=None))
+        folder, layers = LayoutFolder(path), [layer(entry, self.subject) for entry in self.evidence]
+        if not self.children:
+            folder.add(IMAGE, *layers, tag=min(tags, default=None))
+            return path
+        for manifest, entries in zip(self.manifests, self.children, strict=True):
+            folder.add(manifest, *(layer(entry, Digest.of(manifest)) for entry in entries))
+        folder.add_index(self.manifests, *layers)
         return path
 
     def submitted(self) -> Json:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-from tests.support.breaking import Json, defect, proven
+from tests.support.breaking import Json, both, defect, proven, without
 from tests.support.bundles import Order
 from tests.support.forms import Form, Wrap
 from tests.support.instance import SIGNED, stranger
@@ -98,6 +98,23 @@ def checkpoint_by_sibling(order: Order) -> None:
 def checkpoint_of_another_origin(order: Order) -> None:
     """The log signed the checkpoint under another origin than its own."""
     _resigned(order, lambda text: "rekor.evil.example - 1\n" + text.split("\n", 1)[1])
+
+
+@defect("TIME-005", where=proven)
+def checkpoint_in_another_name(order: Order) -> None:
+    """The log signed the checkpoint in another name than its origin's, with the hint of its key."""
+
+    def change(envelope: str) -> str:
+        text = envelope.split("\n\n", maxsplit=1)[0] + "\n"
+        return f"{text}\n{_log(order).signature_line(text, 'rekor.evil.example')}"
+
+    _note(order, change)
+
+
+@defect("TIME-005", where=both(proven, without(lambda form: form.logged_by_v2)))
+def checkpoint_of_no_tree(order: Order) -> None:
+    """A log of Rekor v1 signed a checkpoint whose origin names no tree."""
+    _resigned(order, lambda text: f"{order.rekor.host}\n" + text.split("\n", 1)[1])
 
 
 @defect("TIME-005", where=proven)

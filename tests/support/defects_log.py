@@ -173,8 +173,8 @@ def kind_of_another_entry(order: Order) -> None:
 @defect("TIME-023", where=logged)
 def kind_unknown(order: Order) -> None:
     """The log recorded the signature as a kind of entry that nobody here knows."""
-    order.on_body = lambda body: body.update(kind="rekord")
-    order.on_entry = lambda entry: entry["kindVersion"].update(kind="rekord")
+    order.on_body = lambda body: body.update(kind="rpm")
+    order.on_entry = lambda entry: entry["kindVersion"].update(kind="rpm")
 
 
 @defect("TIME-023", where=logged)
@@ -187,7 +187,7 @@ def version_unknown(order: Order) -> None:
 @defect("PARSE-001", where=logged)
 def body_with_duplicate_key(order: Order) -> None:
     """The recorded body says its kind twice."""
-    order.spell_body = lambda body: b'{"kind":"rekord",' + canonical(body)[1:]
+    order.spell_body = lambda body: b'{"kind":"rpm",' + canonical(body)[1:]
 
 
 @defect("PARSE-005", where=logged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.support.authority import Authority, Submission
-from tests.support.breaking import Json, both, bundled, certified, defect
+from tests.support.breaking import Json, both, bundled, certified, defect, vouched
 from tests.support.bundles import Order
 from tests.support.certificates import Span, name
 from tests.support.forms import Form
@@ -51,31 +51,31 @@ def chain_with_root(order: Order) -> None:
     order.chain = (order.issuer.intermediate, order.issuer.root)
 
 
-@defect("TIME-011", where=certified)
+@defect("TIME-011", where=vouched)
 def no_sct(order: Order) -> None:
     """The leaf carries no SCT."""
     order.submissions = ()
 
 
-@defect("TIME-011", where=certified)
+@defect("TIME-011", where=vouched)
 def sct_by_stranger(order: Order) -> None:
     """The leaf's only SCT is by a log that is not in the trust root."""
     order.submissions = (Submission(log=stranger().ct_log),)
 
 
-@defect("TIME-011", where=certified)
+@defect("TIME-011", where=vouched)
 def sct_of_another_certificate(order: Order) -> None:
     """The leaf's SCT is genuine, of another certificate."""
     order.submissions = (Submission(log=order.instance.ct_log, tbs=b"another certificate"),)
 
 
-@defect("TIME-011", where=certified)
+@defect("TIME-011", where=vouched)
 def sct_of_another_issuer(order: Order) -> None:
     """The leaf's SCT was signed over the key of another issuer."""
     order.submissions = (Submission(log=order.instance.ct_log, issuer_spki=order.issuer.root_spki),)
 
 
-@defect("TIME-011", where=certified)
+@defect("TIME-011", where=vouched)
 def sct_extensions_changed(order: Order) -> None:
     """The SCT states extensions that its signature does not cover."""
     order.submissions = (Submission(log=order.instance.ct_log, stated=b"\x00\x00\x05\x00\x00\x00\x00\x07", hashed=b""),)
@@ -85,13 +85,13 @@ def _window(entry: Json, **window: str) -> None:
     entry["validFor"] = {"start": rfc3339(SPAN.start), **window}
 
 
-@defect("TIME-009", where=certified)
+@defect("TIME-009", where=vouched)
 def ct_log_ended(order: Order) -> None:
     """The CT log's window ended before its SCT."""
     order.on_root = lambda root: _window(root["ctlogs"][0]["publicKey"], end=rfc3339(SIGNED - DAY))
 
 
-@defect("TIME-009", where=certified)
+@defect("TIME-009", where=vouched)
 def ct_log_not_begun(order: Order) -> None:
     """The CT log's window began after its SCT."""
     order.on_root = lambda root: _window(root["ctlogs"][0]["publicKey"], start=rfc3339(SIGNED + DAY))

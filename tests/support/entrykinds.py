@@ -16,6 +16,7 @@ class EntryKind(Enum):
     """Kind and version of a log entry."""
 
     HASHEDREKORD = ("hashedrekord", "0.0.1")
+    REKORD = ("rekord", "0.0.1")
     DSSE = ("dsse", "0.0.1")
     INTOTO_1 = ("intoto", "0.0.1")
     INTOTO_2 = ("intoto", "0.0.2")
@@ -51,6 +52,11 @@ def _hashedrekord(logged: Logged) -> Json:
     return {"data": {"hash": _hash(logged.message)}, "signature": signature}
 
 
+def _rekord(logged: Logged) -> Json:
+    spec = _hashedrekord(logged)
+    return {**spec, "signature": {**spec["signature"], "format": "x509"}}
+
+
 def _dsse(logged: Logged) -> Json:
     signature = {"signature": b64(logged.signature), "verifier": b64(logged.pem)}
     return {"envelopeHash": _hash(logged.envelope), "payloadHash": _hash(logged.payload), "signatures": [signature]}
@@ -82,6 +88,7 @@ def _hash(content: bytes) -> Json:
 
 _SPECS = {
     EntryKind.HASHEDREKORD: _hashedrekord,
+    EntryKind.REKORD: _rekord,
     EntryKind.DSSE: _dsse,
     EntryKind.INTOTO_1: _intoto_1,
     EntryKind.INTOTO_2: _intoto_2,

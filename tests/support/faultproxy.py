@@ -12,17 +12,19 @@ and how many answers it waited for one after another.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from tests.support.proxyfaults import Answer, Exchange, Fault
 
 TLS_HANDSHAKE = b"\x16"  # RFC 8446, 5.1: what a client of https says first, here to a proxy without TLS
 MAX_HEAD_BYTES = 64 * 1024
+SECOND_PAGE = "page=2"
 HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "date"})
 
 
@@ -64,11 +66,13 @@ class FaultProxy:
     """A proxy on 127.0.0.1. Its fields may be changed while it runs.
 
     `faults` breaks the calls of a kind; a path below /v2/<repository>/ in `paths` breaks that alone, and goes first.
+    While it is `paged`, a list of referrers has two pages, of which the first is empty.
     """
 
     def __init__(self, upstream: str, *, trip_seconds: float = 0.0) -> None:
         self.faults: dict[Call, Fault] = {}
         self.paths: dict[str, Fault] = {}
+        self.paged = False
         self.requests: list[Request] = []
         self.trip_seconds = trip_seconds
         self.connections = 0
@@ -127,9 +131,8 @@ class FaultProxy:
                     return
                 head = first + await reader.readuntil(b"\r\n\r\n")
                 request = self._note(head)
-                exchange = Exchange(
-                    target=request.target, host=self.host, right=await upstream.ask(head), writer=writer
-                )
+                right = self._on_page(request, await upstream.ask(head))
+                exchange = Exchange(target=request.target, host=self.host, right=right, writer=writer)
                 if not await self._answer(request, exchange):
                     return
         finally:
@@ -144,6 +147,12 @@ class FaultProxy:
         exchange.writer.write(exchange.right.bytes())
         await exchange.writer.drain()
         return True
+
+    def _on_page(self, request: Request, right: Answer) -> Answer:
+        if not self.paged or request.call is not Call.REFERRERS or "?" in request.target:
+            return right
+        empty = json.dumps({**json.loads(right.body), "manifests": []}).encode()
+        return replace(right, body=empty).having("Link", f'<{request.target}?{SECOND_PAGE}>; rel="next"')
 
     async def _delay(self, trips: int) -> None:
         if self.trip_seconds:

@@ -31,7 +31,10 @@ class Wrap(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """`entry` None: no log. `promise` and `proof`: what a Rekor v1 entry shows. `message`: a message signature."""
+    """`entry` None: no log. `promise` and `proof`: what a Rekor v1 entry shows. `message`: a message signature.
+
+    `sct` False: the root asks for no SCT, and the certificate carries none.
+    """
 
     wrap: Wrap
     entry: EntryKind | None = None
@@ -40,6 +43,12 @@ class Form:
     stamped: bool = False
     certified: bool = True
     message: bool = False
+    sct: bool = True
+
+    @property
+    def vouched(self) -> bool:
+        """Whether a CT log must have seen the certificate."""
+        return self.certified and self.sct
 
     @property
     def logged_by_v2(self) -> bool:
@@ -80,6 +89,8 @@ FORMS: dict[str, Form] = {
     "v0.3 intoto 0.0.2": Form(wrap=Wrap.V03_PARAMETER, entry=EntryKind.INTOTO_2),
     "v0.3 Rekor v2": Form(wrap=Wrap.V03, entry=EntryKind.HASHEDREKORD_2, stamped=True),
     "v0.3 timestamp only": Form(wrap=Wrap.V03, stamped=True),
+    "v0.3 dsse, no SCT": Form(wrap=Wrap.V03, entry=EntryKind.DSSE, sct=False),
+    "v0.3 timestamp only, no SCT": Form(wrap=Wrap.V03, stamped=True, sct=False),
     "v0.2 dsse": Form(wrap=Wrap.V02, entry=EntryKind.DSSE),
     "v0.2 intoto 0.0.2": Form(wrap=Wrap.V02, entry=EntryKind.INTOTO_2),
     "v0.1 dsse": Form(wrap=Wrap.V01, entry=EntryKind.DSSE),
@@ -88,7 +99,9 @@ FORMS: dict[str, Form] = {
     ".att intoto 0.0.1": Form(wrap=Wrap.ATT, entry=EntryKind.INTOTO_1),
     ".att intoto 0.0.2 stamped": Form(wrap=Wrap.ATT, entry=EntryKind.INTOTO_2, stamped=True),
     ".att timestamp only": Form(wrap=Wrap.ATT, stamped=True),
+    ".att dsse, no SCT": Form(wrap=Wrap.ATT, entry=EntryKind.DSSE, sct=False),
     ".sig hashedrekord": Form(wrap=Wrap.SIG, entry=EntryKind.HASHEDREKORD),
+    ".sig rekord": Form(wrap=Wrap.SIG, entry=EntryKind.REKORD),
     ".sig timestamp only": Form(wrap=Wrap.SIG, stamped=True),
     "key v0.3": Form(wrap=Wrap.V03, certified=False),
     "key v0.3 dsse": Form(wrap=Wrap.V03, entry=EntryKind.DSSE, certified=False),

@@ -1,27 +1,32 @@
 """Candidates made to cost: each judged in a process of its own, which tells what it took.
 
-python -m tests.support.hostile SHAPE     prints seconds of processor time, and MiB above what the process had
+python -m tests.support.hostile SHAPE       prints seconds of processor time, and MiB above what the process had
+python -m tests.support.hostile SHAPE cli   the same of `navicert verify-bundle`, with its exit code
+python -m tests.support.hostile file PATH   the same where the bundle is this file
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from controller.cli.main import main
 from controller.trust.root import TrustRoots
 from controller.trust.verify import judge_candidate
 from controller.wire.candidate import Candidate
-from tests.support.authority import Submission
+from tests.support.authority import IDENTITY, ISSUER, Submission
 from tests.support.bundles import CHAIN, Json, Order, make, order, pem
 from tests.support.certificates import extension
 from tests.support.forms import FORMS
 from tests.support.foundry import Foundry, encode, statement
-from tests.support.instance import JUDGED, STAMPED
+from tests.support.instance import JUDGED, STAMPED, acme
 from tests.support.judging import SUBJECT
 from tests.support.rooting import roots_for
 from tests.support.tsa import Stamp
@@ -117,8 +122,11 @@ SHAPES: Mapping[str, Callable[[], Case]] = {
     "5,000-digit-fractions": lambda: _listed(b"1." + b"1" * 5_000, 2_500),
     "not-a-number": lambda: _listed(b"NaN", 1_900_000),
     "depth": lambda: _with_member(b"[" * 7_000_000 + b"]" * 7_000_000),
+    "depth-of-100000": lambda: _with_member(b"[" * 100_000 + b"]" * 100_000),
+    "depth-of-objects": lambda: _with_member(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
     "subjects-1025": lambda: _subjects(1_025),
     "subjects-100000": lambda: _subjects(100_000),
+    "payload-of-20-mib": lambda: _ordered(_sound, payload=FOUNDRY.provenance(SUBJECT, path="x" * (20 << 20))),
     "payload-of-14-mb": lambda: _ordered(_sound, payload=FOUNDRY.provenance(SUBJECT, path="x" * 14_000_000)),
     "timestamps": lambda: _ordered(_timestamps(MANY - 1)),
     "timestamps-too-many": lambda: _ordered(_timestamps(MANY)),
@@ -134,14 +142,50 @@ SHAPES: Mapping[str, Callable[[], Case]] = {
 }
 
 
-def measure(shape: str) -> tuple[float, int]:
-    """Seconds of processor time and MiB that judging this shape took."""
-    candidate, roots = SHAPES[shape]()
+def measure(judging: Callable[[], object]) -> tuple[float, int]:
+    """Seconds of processor time and MiB that this took."""
     # Not getrusage: a process starts with the peak of the one that made it, and that is a test run.
     Path("/proc/self/clear_refs").write_text("5")
     before, started = _mebibytes("VmRSS"), time.process_time()
-    judge_candidate(candidate, subject=SUBJECT, roots=roots, now=JUDGED)
+    judging()
     return time.process_time() - started, _mebibytes("VmHWM") - before
+
+
+def library(shape: str) -> tuple[float, int]:
+    """What judging this shape took."""
+    candidate, roots = SHAPES[shape]()
+    return measure(lambda: judge_candidate(candidate, subject=SUBJECT, roots=roots, now=JUDGED))
+
+
+def command(shape: str, folder: Path) -> tuple[float, int, int]:
+    """The same of the command, with its exit code; it writes where it always does."""
+    candidate, _ = SHAPES[shape]()
+    keyed = b'"publicKey"' in candidate.content[:1_000]
+    by = ("--key", "key.pem") if keyed else ("--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER)
+    (folder / "bundle.json").write_bytes(candidate.content)
+    del candidate
+    return of_file(Path("bundle.json"), folder, *by)
+
+
+def of_file(bundle: Path, folder: Path, *by: str) -> tuple[float, int, int]:
+    """What the command took for this bundle, with its exit code."""
+    (folder / "key.pem").write_text(FOUNDRY.key.pem)
+    (folder / "trusted_root.json").write_bytes(encode(acme().trusted_root()))
+    os.chdir(folder)
+    sys.argv = ["navicert", "verify-bundle", "--bundle", str(bundle), "--trusted-root", "trusted_root.json"]
+    sys.argv += [*by, str(SUBJECT)]
+    ended: list[int] = []
+    seconds, mebibytes = measure(lambda: ended.append(_ended()))
+    return seconds, mebibytes, ended[0]
+
+
+def _ended() -> int:
+    """The exit code of the command line."""
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
 
 
 def _mebibytes(field: str) -> int:
@@ -151,4 +195,11 @@ def _mebibytes(field: str) -> int:
 
 
 if __name__ == "__main__":
-    print(*measure(sys.argv[1]))  # noqa: T201
+    with tempfile.TemporaryDirectory() as scratch:
+        match sys.argv[1:]:
+            case ["file", path]:
+                print(*of_file(Path(path), Path(scratch), "--key", "key.pem"))  # noqa: T201
+            case [shape, "cli"]:
+                print(*command(shape, Path(scratch)))  # noqa: T201
+            case [shape]:
+                print(*library(shape))  # noqa: T201

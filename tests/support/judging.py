@@ -12,7 +12,8 @@ from controller.wire.candidate import Candidate
 from tests.support.foundry import BUNDLE_V03, Foundry, Layer, encode
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SUBJECT = Digest.of(b"the manifest of ghcr.io/acme/shop")
+MANIFEST = b"the manifest of ghcr.io/acme/shop"
+SUBJECT = Digest.of(MANIFEST)
 
 
 def judge(candidate: Candidate | Layer, roots: TrustRoots) -> tuple[VerifiedStatement, ...] | Refused:

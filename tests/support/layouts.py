@@ -9,6 +9,7 @@ from pathlib import Path
 from controller.core.image import Digest
 from tests.support.foundry import BUNDLE_V03, SIMPLE_SIGNING_TYPE, Json, Layer, encode
 
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
@@ -25,6 +26,15 @@ def image(name: str) -> bytes:
     return encode({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": []})
 
 
+def index(children: Sequence[bytes]) -> bytes:
+    """An index of these manifests, each for an architecture of its own."""
+    entries = [
+        described(child, MANIFEST_TYPE) | {"platform": {"os": "linux", "architecture": f"cpu{number}"}}
+        for number, child in enumerate(children)
+    ]
+    return encode({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries})
+
+
 class LayoutFolder:
     """A layout that is being written. Simple signing goes under the tag `.sig`, everything else into referrers."""
 
@@ -35,9 +45,13 @@ class LayoutFolder:
         (path / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
         self._write()
 
-    def add(self, manifest: bytes, *layers: Layer, tag: str | None = None) -> None:
+    def add_index(self, children: Sequence[bytes], *layers: Layer) -> None:
+        """An index of these images, which are in the layout or come, and what is attached to the index."""
+        self.add(index(children), *layers, media_type=INDEX_TYPE)
+
+    def add(self, manifest: bytes, *layers: Layer, tag: str | None = None, media_type: str = MANIFEST_TYPE) -> None:
         """An image, under a tag where it has one, and what is attached to it."""
-        subject = self._store(manifest, MANIFEST_TYPE)
+        subject = self._store(manifest, media_type)
         self._list(subject, tag)
         signatures = [layer for layer in layers if layer.media_type == SIMPLE_SIGNING_TYPE]
         if signatures:

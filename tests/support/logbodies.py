@@ -28,6 +28,11 @@ def hashedrekord_001(message: bytes, signature: bytes, verifier: str) -> dict[st
     return document("hashedrekord", "0.0.1", {"data": {"hash": sha256(message)}, "signature": record})
 
 
+def rekord_001(message: bytes, signature: bytes, verifier: str, *, form: str = "x509") -> dict[str, Any]:
+    record = {"content": b64(signature), "format": form, "publicKey": {"content": verifier}}
+    return document("rekord", "0.0.1", {"data": {"hash": sha256(message)}, "signature": record})
+
+
 def hashedrekord_002(message: bytes, signature: bytes, certificate: bytes | None, key: bytes | None) -> dict[str, Any]:
     verifier: dict[str, Any] = {"keyDetails": "PKIX_ECDSA_P256_SHA_256"}
     if certificate is not None:

@@ -61,7 +61,11 @@ CERTIFICATE: Document = {
     "notAfter": "2027-01-01T00:00:00Z",
 }
 SIGNERS: list[Document] = [{"certificate": CERTIFICATE}, named_key("release-2026"), {"publicKey": {"pem": new_pem()}}]
-CONDITION: Document = {"name": "no-debug", "expression": "!has(provenance.debug)", "message": "debug builds stay out"}
+CONDITION: Document = {
+    "name": "no-debug",
+    "expression": "!has(provenance.externalParameters.debug)",
+    "message": "debug builds stay out",
+}
 FINDINGS: Document = {"name": "none-critical", "expression": "predicate.results.all(one, one.severity != 'CRITICAL')"}
 ALTERNATIVE: Document = {
     "buildLevel": 3,

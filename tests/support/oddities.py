@@ -158,6 +158,20 @@ def checkpoint_with_stranger_of_its_name(order: Order) -> None:
     _signatures(order, lambda text, lines: [stranger().rekor.signature_line(text, name), *lines])
 
 
+@oddity(where=both(proven, without(lambda form: form.logged_by_v2)))
+def checkpoint_of_a_pod(order: Order) -> None:
+    """A log of Rekor v1 signs its checkpoint as the host that it runs on, not as its URL."""
+
+    def edit(entry: Json) -> None:
+        proof = entry["inclusionProof"]
+        root = base64.b64decode(proof["rootHash"])
+        note = order.rekor.checkpoint(int(proof["treeSize"]), root, origin=f"{pod} - 636").split("\n\n", maxsplit=1)[0]
+        proof["checkpoint"] = {"envelope": f"{note}\n\n{order.rekor.signature_line(note + chr(10), pod)}"}
+
+    pod = "rekor-00001-deployment-5c7d"
+    order.on_entry = edit
+
+
 @oddity("TIME-026", where=logged)
 def first_entry(order: Order) -> None:
     """The log's first and only entry: index and hashes are absent."""

@@ -40,11 +40,12 @@ class Operator:
         *arguments: str,
         server: str | None = None,
         env: dict[str, str] | None = None,
+        account: str = "operator",
     ) -> None:
-        """`server` stands in for the control plane's own address."""
+        """`server` stands in for the control plane's own address, `account` for the one that install() makes."""
         folder.mkdir(parents=True, exist_ok=True)
         kubeconfig = folder / "kubeconfig"
-        credentials = plane.service_account(HOME, "operator")
+        credentials = plane.service_account(HOME, account)
         kubeconfig.write_text(replace(credentials, server=server or credentials.server).kubeconfig())
         command: list[str | Path] = [
             *(sys.executable, "-m", "controller.cli.main", "reconcile"),
@@ -92,8 +93,11 @@ class Operator:
         self.stop()
 
 
-def install(plane: ControlPlane) -> None:
-    """What the chart will install around an operator: the kinds, its identity, and empty webhook configurations."""
+def install(plane: ControlPlane, *values: str) -> None:
+    """What the chart will install around an operator: the kinds, its identity, and empty webhook configurations.
+
+    `values` are helm's arguments for a release with other values.
+    """
     client = plane.client()
     for path in sorted((ROOT / "charts/navicert/crds").glob("*.yaml")):
         document = yaml.safe_load(path.read_text())
@@ -102,7 +106,7 @@ def install(plane: ControlPlane) -> None:
         wait_until(partial(_served, client, collection), timeout=20)
     plane.create_namespace(HOME)
     plane.create_service_account(HOME, "operator")
-    grant(client)
+    grant(client, *values)
     for configuration, kind in (
         (VALIDATING, "ValidatingWebhookConfiguration"),
         (MUTATING, "MutatingWebhookConfiguration"),
@@ -114,13 +118,13 @@ def install(plane: ControlPlane) -> None:
 OPEN = ("--set", "reports=openreports")  # tests write both forms of reports
 
 
-def grant(client: Client) -> None:
+def grant(client: Client, *values: str) -> None:
     subject = {"kind": "ServiceAccount", "name": "operator", "namespace": HOME}
     for scope, prefix, granted in (
         (
             "/",
             "Cluster",
-            [*rules("ClusterRole", "navicert-operator"), *rules("ClusterRole", "navicert-operator", *OPEN)],
+            [*rules("ClusterRole", "navicert-operator", *values), *rules("ClusterRole", "navicert-operator", *OPEN)],
         ),
         (f"/namespaces/{HOME}/", "", rules("Role", "navicert-operator")),
     ):

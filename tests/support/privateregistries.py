@@ -57,6 +57,12 @@ class PrivateRegistry(Registry):
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Response:
         return super().request(method, path, body, **{"authorization": self._authorization(path)} | headers)
 
+    def cosign_options(self, folder: Path) -> list[str | Path]:
+        """What cosign has to be told to write here."""
+        authority = folder / "registry-authority.pem"
+        authority.write_bytes(self.authority)
+        return ["--registry-cacert", authority, "--registry-username", NAME, "--registry-password", PASSWORD]
+
     def _authorization(self, path: str) -> str:
         found = REPOSITORY.search(path)
         if self.tokens is None or found is None:
@@ -79,6 +85,8 @@ def private_registry(folder: Path, access: Access) -> Iterator[PrivateRegistry]:
         if access is Access.TOKEN:
             tokens = TokenServer(accounts=ACCOUNTS)
             running.enter_context(tokens.running(folder, authority.server("127.0.0.1", "localhost")))
+            # By name: cosign 3 asks nothing of a realm that is a loopback address.
+            tokens.url = tokens.url.replace("127.0.0.1", "localhost")
             setting = tokens.access(folder)
         identity = authority.server("127.0.0.1", "localhost")
         yield running.enter_context(

@@ -12,7 +12,6 @@ import json
 import platform
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,12 +60,12 @@ def _kept(name: str, made_of: bytes, command: Sequence[str | Path], *arguments: 
     folder = cache_folder().parent / "image" / f"{name}-{hashlib.sha256(made_of).hexdigest()[:16]}"
     with locked(folder.parent / f"{name}.lock"):
         if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as scratch:
                 made = Path(scratch) / "root"
                 (made / below).mkdir(parents=True)
                 subprocess.run([*command, made / below, *arguments], check=True, stdout=sys.stderr)
-                for older in folder.parent.glob(f"{name}-*"):
-                    shutil.rmtree(older)
+                for older in folder.parent.glob(f"{name}-*"):  # at once: half a folder would pass for a whole one
+                    older.rename(Path(scratch) / older.name)
                 made.rename(folder)
     return folder
 

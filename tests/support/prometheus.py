@@ -54,6 +54,12 @@ class Prometheus:
         found: list[dict[str, Any]] = self._ask(f"/api/v1/query?{urlencode({'query': expression})}")["result"]
         return found
 
+    def ranges(self, expression: str, *, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """The result of a query over this time (Unix seconds); a matrix's elements."""
+        asked = urlencode({"query": expression, "start": start, "end": end, "step": step})
+        found: list[dict[str, Any]] = self._ask(f"/api/v1/query_range?{asked}")["result"]
+        return found
+
     def values(self, expression: str) -> list[float]:
         """The values of an instant query."""
         return [float(one["value"][1]) for one in self.query(expression)]

@@ -200,9 +200,10 @@ class Registry:
 class Cosign:
     """The real cosign, offline: one key pair, no transparency log. Its home is the folder given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "cosign") -> None:
+        """`program` is the name of the tool: cosign, or cosign2 for the version before."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._program = binary("cosign")
+        self._program = binary(program)
         self._folder = folder
         self.public_key = folder / "cosign.pub"
         self._env = {
@@ -214,15 +215,15 @@ class Cosign:
         }
         self.run("generate-key-pair")
 
-    def sign(self, image: Pushed, *, legacy: bool = False) -> None:
+    def sign(self, image: Pushed, *options: str | Path, legacy: bool = False) -> None:
         """Signs the digest: as a bundle that refers to it, or the legacy way, under the tag sha256-<hex>.sig."""
-        self.run("sign", *self._signing(legacy=legacy), image.reference)
+        self.run("sign", *self._signing(legacy=legacy), *options, image.reference)
 
     def attest(
         self,
         image: Pushed,
         predicate: Mapping[str, Any],
-        *,
+        *options: str | Path,
         legacy: bool = False,
         predicate_type: str = "slsaprovenance1",
     ) -> None:
@@ -230,7 +231,7 @@ class Cosign:
         path = self._folder / "predicate.json"
         path.write_text(json.dumps(predicate))
         about = ("--type", predicate_type, "--predicate", path)
-        self.run("attest", *about, *self._signing(legacy=legacy), image.reference)
+        self.run("attest", *about, *self._signing(legacy=legacy), *options, image.reference)
 
     def run(self, *arguments: str | Path) -> str:
         """Returns standard output. Raises CalledProcessError, whose notes hold what cosign said."""

@@ -13,6 +13,10 @@ PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "ReplicaSet": "/apis/apps/v1/namespaces/{}/replicasets",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
+    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
+    "ReplicationController": "/api/v1/namespaces/{}/replicationcontrollers",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
+    "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
 }
 
 
@@ -32,16 +36,29 @@ def controlled_by(owner: Document) -> list[Document]:
 def workload(
     kind: str, name: str, image: str = "registry.example/web", *, owner: Document | None = None, namespace: str = "shop"
 ) -> Document:
-    """A workload of the group apps, whose pods somebody else has to make."""
-    labels = {"app": name}
+    """A workload of any kind, whose pods somebody else has to make."""
     metadata: Document = {"name": name, "namespace": namespace}
     if owner is not None:
         metadata["ownerReferences"] = controlled_by(owner)
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}}
-    spec: Document = {"selector": {"matchLabels": labels}, "template": template, "replicas": 1}
+    group = {"ReplicationController": "v1", "Job": "batch/v1", "CronJob": "batch/v1"}.get(kind, "apps/v1")
+    return {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": _spec(kind, name, image)}
+
+
+def _spec(kind: str, name: str, image: str) -> Document:
+    labels = {"app": name}
+    template: Document = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}}
+    if kind in ("Job", "CronJob"):
+        template["spec"]["restartPolicy"] = "Never"
+        job = {"template": template}
+        return {"schedule": "@daily", "jobTemplate": {"spec": job}} if kind == "CronJob" else job
+    spec: Document = {"selector": {"matchLabels": labels}, "template": template}
+    if kind == "ReplicationController":
+        spec["selector"] = labels
+    if kind != "DaemonSet":
+        spec["replicas"] = 1
     if kind == "StatefulSet":
         spec["serviceName"] = name
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
+    return spec
 
 
 def pod(

@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.core.evidence import Evidence
 from controller.core.policy import Uncovered
+from controller.engine.access import Gathering
 from controller.engine.audit import AuditSettings
 from controller.engine.gathering import Gather, GatherRequest
 from controller.engine.policies import PolicyStore, Snapshot
@@ -85,7 +86,7 @@ async def staged(
         stage.scan = Scan(
             client,
             snapshot=stage.snapshot,
-            gather=stage.gather_counted,
+            gathering=Gathering(gather=stage.gather_counted),
             settings=ScanSettings(
                 period=timedelta(hours=12), exempt=frozenset(exempt), audit=AuditSettings(uncovered=uncovered)
             ),

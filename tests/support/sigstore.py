@@ -4,7 +4,8 @@ Only one can run at a time on a machine: the timestamp authority serves metrics 
 taken. A lock makes the others wait, so run it briefly: sign what the tests need, and stop it. Rekor v1 wants the same
 port and lives without it, so it starts last.
 
-Names in the trusted root are names only; nothing dials them. Rekor v2's checkpoint origin is the host of its URL there.
+Names in the trusted root are names only; nothing dials them. Rekor v2's checkpoint origin is the host of its URL there;
+Rekor v1 is not told its name, as usual, and signs its checkpoints as the machine it runs on.
 """
 
 from __future__ import annotations
@@ -219,7 +220,6 @@ class Sigstore:
             f"--trillian_log_server.port={rpc_port}",
             f"--trillian_log_server.tlog_id={tree}",
             f"--rekor_server.signer={self.keys.rekor_v1[0]}",
-            "--rekor_server.hostname=rekor-v1.sigstore.test",
             ready=_answers(port, "/api/v1/log"),
         )
         return f"http://{ADDRESS}:{port}"

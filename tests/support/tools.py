@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,3 +59,27 @@ class Helm:
     def run(self, *arguments: str | Path) -> str:
         """Returns standard output. Raises CalledProcessError, whose notes hold what helm said."""
         return output([self._program, *arguments], env=self._env)
+
+
+class Kubectl:
+    """The real kubectl, which finds Navicert's programs on its PATH as an installation puts them there."""
+
+    def __init__(self, folder: Path, kubeconfig: Path | None = None) -> None:
+        programs = folder / "programs"
+        programs.mkdir()
+        for name, place in tomllib.loads((build.ROOT / "pyproject.toml").read_text())["project"]["scripts"].items():
+            module, _, function = place.partition(":")
+            (programs / name).write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
+            (programs / name).chmod(0o755)
+        (programs / "kubectl").symlink_to(binary("kubectl"))
+        self.env = {
+            "HOME": str(folder),
+            "PATH": f"{programs}:{os.defpath}",
+            "PYTHONPATH": str(build.ROOT),
+            "KUBECONFIG": str(kubeconfig or os.devnull),
+        }
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """How it ended, and what it said."""
+        command = [str(binary("kubectl")), *map(str, arguments)]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=60)

@@ -9,21 +9,32 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from tests.support.pki import Authority
+from tests.support.pki import Authority, Identity
 from tests.support.processes import Process
 
 ADDRESS = "127.0.0.1"
 REQUEST_SECONDS = 40.0
 
 
+class Issuer(Protocol):
+    """Where a replica's certificate comes from: an authority, or a Secret that somebody else fills."""
+
+    @property
+    def certificate(self) -> bytes:
+        """Who vouches for it, PEM."""
+
+    def server(self, *names: str) -> Identity:
+        """The certificate to serve now."""
+
+
 class Webhook:
     """A running webhook. `arguments` say where its policies come from; the rest is set up here."""
 
-    def __init__(self, folder: Path, *arguments: str | Path, authority: Authority | None = None) -> None:
+    def __init__(self, folder: Path, *arguments: str | Path, authority: Issuer | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.authority = authority or Authority("test webhook")
+        self.authority: Issuer = authority or Authority("test webhook")
         self.folder = folder
         self.ca = self.authority.certificate
         certificate, key = self.authority.server(ADDRESS).write(folder, "webhook")

@@ -65,9 +65,17 @@ TOOLS = {
             ldflags=f"{STRIP} {KUBERNETES_VERSION}",
             from_assets=True,
         ),
+        Tool(
+            "kubectl",
+            "kubectl",
+            "k8s.io/kubernetes/cmd/kubectl",
+            ldflags=f"{STRIP} {KUBERNETES_VERSION}",
+            from_assets=True,
+        ),
         Tool("distribution", "distribution", "github.com/distribution/distribution/v3/cmd/registry"),
         Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Tool("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign"),
+        Tool("cosign2", "cosign2", "github.com/sigstore/cosign/v2/cmd/cosign"),
         # The private Sigstore: newer releases of rekor-tiles and the timestamp authority want a newer Go.
         Tool("fulcio", "fulcio", "github.com/sigstore/fulcio"),
         Tool("rekor-tiles", "rekor-tiles", "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix"),
@@ -79,11 +87,13 @@ TOOLS = {
         Tool("trillmem", "trillmem", "."),
         Tool("ctfe", "ctfe", "github.com/google/certificate-transparency-go/trillian/ctfe/ct_server"),
         Tool("rekor", "rekor", "github.com/sigstore/rekor/cmd/rekor-server"),
-        # What makes a control plane a node that runs pods: for `make e2e` alone.
+        # What makes a control plane a node that runs pods. All but the controllers are for `make e2e` and `make bench`.
         *(
-            Tool(name, "node", f"k8s.io/kubernetes/cmd/{name}", ldflags=f"{STRIP} {KUBERNETES_VERSION}", e2e=True)
-            for name in ("kube-controller-manager", "kube-scheduler", "kubelet")
+            Tool(name, "node", f"k8s.io/kubernetes/cmd/{name}", ldflags=f"{STRIP} {KUBERNETES_VERSION}", e2e=e2e)
+            for name, e2e in (("kube-controller-manager", False), ("kube-scheduler", True), ("kubelet", True))
         ),
+        # A node that is none: it says of every pod that it runs. For `make bench` alone.
+        Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", e2e=True),
     )
 }
 
@@ -230,7 +240,7 @@ def build(name: str) -> Path:
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="build.py", description="Build the programs the tests run against.")
     parser.add_argument("--only", action="append", choices=TOOLS, metavar="NAME", help="this tool (repeatable)")
-    parser.add_argument("--e2e", action="store_true", help="with those that only `make e2e` needs")
+    parser.add_argument("--e2e", action="store_true", help="with those that `make test` does not need")
     parser.add_argument("--list", action="store_true", help="print each tool and where it is, build nothing")
     return parser.parse_args(arguments)
 

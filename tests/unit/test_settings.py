@@ -61,6 +61,7 @@ def settings(**changes: Any) -> Settings:
         "registries": None,
         "credentials": None,
         "credential_programs": None,
+        "pod_pull_secrets": False,
         "log_level": "info",
     }
     return Settings(**(given | changes))
@@ -76,3 +77,11 @@ def test_names_of_clients_need_an_authority_that_issued_them() -> None:
     assert settings(client_names=frozenset({"apiserver"}), client_ca=Path("ca.crt")).client_names == {"apiserver"}
     with pytest.raises(MalformedDocument, match="client-ca"):
         settings(client_names=frozenset({"apiserver"}))
+
+
+def test_pull_secrets_of_pods_are_for_an_api_server_that_shows_who_it_is() -> None:
+    assert settings(pod_pull_secrets=True, client_ca=Path("ca.crt")).pod_pull_secrets
+    with pytest.raises(MalformedDocument, match="client-ca"):
+        settings(pod_pull_secrets=True)
+    with pytest.raises(MalformedDocument, match="cluster"):
+        settings(pod_pull_secrets=True, client_ca=Path("ca.crt"), policies=Path("policies"))

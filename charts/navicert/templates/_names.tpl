@@ -110,13 +110,35 @@ affinity:
 {{- if .Values.credentials }}
 - --credentials=/credentials
 {{- end }}
+{{- if .Values.credentialPrograms }}
+- --credential-programs=/credential-programs
+{{- end }}
+{{- if .Values.podPullSecrets }}
+- --pod-pull-secrets
+{{- end }}
 {{- end -}}
 
+{{/* What both programs may read where workloads are pulled by Secrets of their own. One by one: nobody lists them. */}}
+{{- define "navicert.pullRules" -}}
+{{- if .Values.podPullSecrets }}
+- apiGroups: [""]
+  resources: [secrets, serviceaccounts]
+  verbs: [get]
+{{- end }}
+{{- end -}}
+
+{{/* Volumes bear numbers: what is a name of a Secret need not be one of a volume. */}}
 {{- define "navicert.registryMounts" -}}
 - {name: settings, mountPath: /settings, readOnly: true}
 - {name: tmp, mountPath: /tmp}
-{{- range .Values.credentials }}
-- {name: credentials-{{ . }}, mountPath: /credentials/{{ . }}, readOnly: true}
+{{- range $number, $name := .Values.credentials }}
+- {name: credentials-{{ $number }}, mountPath: /credentials/{{ $name }}, readOnly: true}
+{{- end }}
+{{- if .Values.credentialPrograms }}
+- {name: credential-programs, mountPath: /credential-programs, readOnly: true}
+{{- end }}
+{{- range $number, $name := .Values.registryCertificates }}
+- {name: certificates-{{ $number }}, mountPath: /registry-certificates/{{ $name }}, readOnly: true}
 {{- end }}
 {{- end -}}
 
@@ -125,8 +147,16 @@ affinity:
   configMap: {name: {{ include "navicert.name" . }}-settings}
 - name: tmp
   emptyDir: {medium: Memory, sizeLimit: 64Mi}
-{{- range .Values.credentials }}
-- name: credentials-{{ . }}
-  secret: {secretName: {{ . }}}
+{{- range $number, $name := .Values.credentials }}
+- name: credentials-{{ $number }}
+  secret: {secretName: {{ $name }}}
+{{- end }}
+{{- with .Values.credentialPrograms }}
+- name: credential-programs
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- range $number, $name := .Values.registryCertificates }}
+- name: certificates-{{ $number }}
+  secret: {secretName: {{ $name }}}
 {{- end }}
 {{- end -}}

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from controller.wire.policy import forms
 from controller.wire.policy.common import BuildLevel, BuildType, GlobText, Signers, Text, Timestamp, Trigger
 from controller.wire.policy.nodes import Fields, Node, Rule, ordered
 
@@ -12,8 +13,9 @@ class RevokedWindow(Node):
     """A closed window of the verified signing time in which the builder is not believed."""
 
     from_: Timestamp
+    """The first moment that is inside."""
     until: Timestamp | None = None
-    """Absent: the window is open."""
+    """The last moment that is inside; absent: the window has no end."""
 
     rules: ClassVar[tuple[Rule, ...]] = (ordered("from", "until"),)
 
@@ -36,14 +38,12 @@ class BuilderSpec(Node):
     """SameAsSigner: the provenance names the certificate's own identity. Listed: it names one of builderIDs."""
     builder_ids: Annotated[list[GlobText], Field(min_length=1, max_length=32)] | None = None
     """With Listed, and only then: builder ids, or globs over them; always the whole string."""
-    minimum_version: (
-        Annotated[str, Field(max_length=32, pattern=r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})$")]
-        | None
-    ) = None
+    minimum_version: Annotated[str, Field(max_length=32, pattern=forms.VERSION)] | None = None
     """The lowest version of the tag in the signer's name."""
     build_types: Annotated[list[BuildType], Field(min_length=1, max_length=32)] | None = None
     """Build types that this builder is believed for; absent: any."""
     runner_environments: Annotated[list[Text], Field(min_length=1, max_length=8)] | None = None
+    """Whose machines it is believed on, such as github-hosted; absent: any."""
     triggers: Annotated[list[Trigger], Field(min_length=1, max_length=16)] | None = None
     """Events that may have started the build."""
     records_dependencies: bool | None = None
@@ -51,6 +51,7 @@ class BuilderSpec(Node):
     source_from: Literal["Certificate", "Provenance"] = "Certificate"
     """Whose word counts for the source. A key says nothing of it: with keys only Provenance does."""
     revoked: Annotated[list[RevokedWindow], Field(min_length=1, max_length=16)] | None = None
+    """Times of signing at which it is not believed. A statement without a verified time lies in each of them."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

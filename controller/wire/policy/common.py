@@ -7,16 +7,12 @@ from pydantic import AfterValidator, Field
 
 from controller.core.patterns import Glob, ImageGlob
 from controller.expressions import MAX_EXPRESSION_CHARACTERS, MAX_PATTERN_CHARACTERS, compile_pattern
+from controller.wire.duration import DURATION, parse_duration
+from controller.wire.policy import forms
 from controller.wire.policy.nodes import RFC3339, Fields, Node, Rule, exactly_one, instant, together
 from controller.wire.policy.references import DEFAULT_TRUST_ROOT
 
 PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
-
-_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-_DURATION = r"^[1-9][0-9]{0,5}[hms]$"
-_UNITS = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 
 
 def _glob(text: str) -> str:
@@ -42,27 +38,28 @@ def _time(text: str) -> str:
 
 def duration(text: str | None) -> timedelta | None:
     """How long a sound Duration is."""
-    return None if text is None else int(text[:-1]) * _UNITS[text[-1]]
+    return None if text is None else parse_duration(text)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
-Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\S")]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_NAME)]
-KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAME)]
-URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$")]
-BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")]  # Tekton's have no scheme
+Prose = Annotated[str, Field(min_length=1, max_length=1024, pattern=forms.ANYTHING)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=forms.NAME)]
+KeyName = Annotated[str, Field(min_length=1, max_length=63, pattern=forms.NAME)]
+URI = Annotated[str, Field(min_length=1, max_length=1024, pattern=forms.URI)]
+BuildType = Annotated[str, Field(min_length=1, max_length=1024, pattern=forms.UNBROKEN)]  # Tekton's have no scheme
 GlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_glob)]
 ImageGlobText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_image_glob)]
+ImageGlobs = Annotated[list[ImageGlobText], Field(min_length=1, max_length=64)]
 RegExpText = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS), AfterValidator(_reg_exp)]
-Duration = Annotated[str, Field(max_length=16, pattern=_DURATION)]
+Duration = Annotated[str, Field(max_length=16, pattern=DURATION)]
 Timestamp = Annotated[
     str,
     Field(max_length=40, pattern=RFC3339, json_schema_extra={"format": "date-time"}),
     AfterValidator(_time),
 ]
-LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
-LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
-Trigger = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=forms.LABEL_KEY)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=forms.LABEL_VALUE)]
+Trigger = Annotated[str, Field(min_length=1, max_length=63, pattern=forms.TRIGGER)]
 BuildLevel = Annotated[int, Field(ge=1, le=3)]
 SourceLevel = Annotated[int, Field(ge=1, le=4)]
 
@@ -71,9 +68,11 @@ class LabelRequirement(Node):
     """One requirement on one label."""
 
     key: LabelKey
+    """The label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """In and NotIn compare with values; Exists and DoesNotExist ask for the label alone."""
     values: Annotated[list[LabelValue], Field(min_length=1, max_length=64)] | None = None
-    """For In and NotIn, and only for them."""
+    """What In and NotIn compare with; only they have it."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -98,19 +97,33 @@ class Extensions(Node):
     """Certificate extensions by name; each must have exactly this value."""
 
     build_signer_uri: Text | None = None
+    """The workflow that signed, as the certificate names it (extension 9)."""
     build_signer_digest: Text | None = None
+    """The commit of the workflow that signed (10)."""
     runner_environment: Text | None = None
+    """Who runs the machine that built, such as github-hosted (11)."""
     source_repository_uri: Text | None = None
+    """The repository that was built (12)."""
     source_repository_digest: Text | None = None
+    """The commit that was built (13)."""
     source_repository_ref: Text | None = None
+    """The git ref that was built (14)."""
     source_repository_id: Text | None = None
+    """The forge's number of the repository (15)."""
     source_repository_owner_uri: Text | None = None
+    """The owner of the repository (16)."""
     source_repository_owner_id: Text | None = None
+    """The forge's number of the owner (17)."""
     build_config_uri: Text | None = None
+    """The build's definition, with its repository and ref (18)."""
     build_config_digest: Text | None = None
+    """The commit of the build's definition (19)."""
     build_trigger: Text | None = None
+    """The event that started the build (20)."""
     run_invocation_uri: Text | None = None
+    """The run that built (21)."""
     source_repository_visibility_at_signing: Text | None = None
+    """Whether the repository was public, private or internal then (22)."""
 
 
 class Certificate(Node):
@@ -165,7 +178,9 @@ class SignerEntry(Node):
     """Who may have signed: exactly one of certificate and publicKey."""
 
     certificate: Certificate | None = None
+    """Who a certificate says it was (keyless signing)."""
     public_key: PublicKey | None = None
+    """The key that signed."""
 
     rules: ClassVar[tuple[Rule, ...]] = (exactly_one("certificate", "publicKey"),)
 
@@ -177,7 +192,9 @@ class Condition(Node):
     """A CEL expression that must be true of the statement."""
 
     name: KeyName
+    """What messages call it."""
     expression: Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION_CHARACTERS)]
+    """CEL that gives true or false; anything else, an error included, does not satisfy."""
     message: Prose | None = None
     """What to tell when it is false."""
 

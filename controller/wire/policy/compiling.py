@@ -17,8 +17,9 @@ from controller.wire.policy.exception import ExceptionSpec
 from controller.wire.policy.kinds import KINDS, ObjectName, identify
 from controller.wire.policy.meaning import compile_conditions, resource_problems, template_problems
 from controller.wire.policy.nodes import instant
-from controller.wire.policy.policy import NamespacedPolicySpec, Require
+from controller.wire.policy.policy import NamespacedPolicySpec
 from controller.wire.policy.references import references
+from controller.wire.policy.requirement import Require
 from controller.wire.policy.requiring import Conditions, Context, compile_requirements, compile_summary
 from controller.wire.policy.scope import compile_match
 from controller.wire.policy.shape import join, shape_problems, size_problem

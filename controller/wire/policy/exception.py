@@ -26,8 +26,11 @@ class PolicyReference(Node):
     """A policy by kind and name; a SLSAPolicy by its namespace, too."""
 
     kind: Literal["ClusterSLSAPolicy", "SLSAPolicy"]
+    """Which kind of policy."""
     namespace: ObjectName | None = None
+    """The namespace of a SLSAPolicy; a ClusterSLSAPolicy has none."""
     name: ObjectName
+    """The policy's name."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -42,6 +45,7 @@ class ExceptionSpec(Node):
     """A way around named policies for a time, on record."""
 
     policies: Annotated[list[PolicyReference], Field(min_length=1, max_length=16)]
+    """The policies that it is a way around, by name. One that is broken still refuses."""
     namespaces: Annotated[list[GlobText], Field(min_length=1, max_length=64)]
     """Globs over names; ["*"] for all."""
     images: Annotated[
@@ -52,4 +56,6 @@ class ExceptionSpec(Node):
     expires: Timestamp
     """From this second on it no longer counts."""
     reason: Prose
+    """Why, for whoever reads the report."""
     ticket: Prose | None = None
+    """Where the matter is followed up."""

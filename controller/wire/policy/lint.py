@@ -3,19 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from controller.core.errors import MalformedPolicy, Problem
+from controller.core.patterns import MAX_WILDCARDS, Glob
 from controller.wire.policy.common import SignerEntry
 from controller.wire.policy.kinds import KINDS, identify
 from controller.wire.policy.lint_trust import builder_advice, exception_advice, root_advice, signer_advice
 from controller.wire.policy.nodes import Node
-from controller.wire.policy.policy import (
-    AcceptedSummary,
-    Alternative,
-    NamespacedPolicySpec,
-    Require,
-)
+from controller.wire.policy.policy import NamespacedPolicySpec
+from controller.wire.policy.requirement import AcceptedSummary, Alternative, Require
 from controller.wire.policy.shape import join, shape_problems
 
 _EVERYTHING = frozenset({"**", "*/**"})
+_REFS = "refs/"
+_MAX_BEGINNING = len(_REFS) + MAX_WILDCARDS * len("**")  # characters of a pattern
 
 
 def lint(source: Mapping[str, object]) -> tuple[Problem, ...]:
@@ -74,11 +73,32 @@ def _alternatives(require: Require) -> Iterator[tuple[Alternative, str]]:
 
 
 def _sources(alternative: Alternative, require: Require, path: str) -> Iterator[Problem]:
-    if (alternative.build_level or 0) > 1 and alternative.sources is None and require.sources is None:
+    for index, source in enumerate(alternative.sources or ()):
+        for number, ref in enumerate(source.refs or ()):
+            if not _can_match_a_ref(ref):
+                message = "no ref can match it: they are whole, as refs/heads/main or refs/tags/v1.0.0"
+                yield Problem(path=join(path, "sources", index, "refs", number), message=message)
+    further = (require.any_of or ()) if alternative is require else ()
+    others = bool(further) and all(one.sources is not None for one in further)
+    if alternative.sources is not None or require.sources is not None or others:
+        return
+    if (alternative.build_level or 0) > 1:
         message = (
             "a level alone proves nothing: anyone can build this digest at it from a repository of theirs; add sources"
         )
         yield Problem(path=join(path, "sources"), message=message)
+    elif any((alternative.builders, alternative.build, alternative.source_level, alternative.dependencies)):
+        message = (
+            "asks how it was built, and not from what: a builder builds for others, too, from repositories of theirs;"
+            " add sources"
+        )
+        yield Problem(path=join(path, "sources"), message=message)
+
+
+def _can_match_a_ref(pattern: str) -> bool:
+    """Whether it fits anything that begins as every whole ref does: some beginning of it fits just that."""
+    beginnings = (pattern[:length] for length in range(1, 1 + min(len(pattern), _MAX_BEGINNING)))
+    return any(Glob.compile(beginning).matches(_REFS) for beginning in beginnings)
 
 
 def _attestations(alternative: Alternative, path: str) -> Iterator[Problem]:

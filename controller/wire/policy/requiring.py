@@ -21,7 +21,7 @@ from controller.core.requirements import (
 )
 from controller.core.source import SourceTemplate
 from controller.wire.policy.common import duration
-from controller.wire.policy.policy import AcceptedSummary, Alternative, Attestation, Build, Signatures, Source
+from controller.wire.policy.requirement import AcceptedSummary, Alternative, Attestation, Build, Signatures, Source
 from controller.wire.policy.shape import join
 from controller.wire.policy.signers import compile_signers
 

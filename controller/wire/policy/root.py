@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from controller.wire.policy import forms
 from controller.wire.policy.common import PEM_CHARACTERS, PUBLIC_ONLY, Duration, KeyName, ObjectName, Text, Timestamp
 from controller.wire.policy.nodes import Node, Rule, exactly_one, only_with, ordered
 
@@ -20,7 +21,9 @@ class ConfigMapReference(Node):
     """A key of a ConfigMap in Navicert's own namespace."""
 
     name: ObjectName
-    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    """The ConfigMap."""
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=forms.KEY_OF_CONFIG_MAP)]
+    """The key whose text is the document."""
 
 
 class TrustedRoot(Node):
@@ -36,7 +39,8 @@ class TrustedRoot(Node):
 class Tuf(Node):
     """A TUF repository that serves the trusted root."""
 
-    url: Annotated[str, Field(max_length=1024, pattern=r"^https://\S+$")]
+    url: Annotated[str, Field(max_length=1024, pattern=forms.HTTPS)]
+    """Where the repository is served; only the operator asks it, never an admission."""
     root: Annotated[str, Field(min_length=2, max_length=TRUSTED_ROOT_CHARACTERS)]
     """The root metadata to start from."""
     target: Text
@@ -57,12 +61,15 @@ class RootKey(Node):
     """A public key and when it is believed."""
 
     name: KeyName
+    """What signer entries call it."""
     pem: Annotated[str, Field(min_length=1, max_length=PEM_CHARACTERS)]
     """The public key, PEM."""
     not_before: Timestamp | None = None
+    """The first moment at which what it signs counts."""
     not_after: Timestamp | None = None
+    """The last moment at which what it signs counts."""
     revoked_at: Timestamp | None = None
-    """From this time on the key is refused."""
+    """What it signed from this time on is refused, and so is what has no verified time of signing."""
 
     rules: ClassVar[tuple[Rule, ...]] = (PUBLIC_ONLY, ordered("notBefore", "notAfter"))
 
@@ -71,8 +78,11 @@ class Shown(Node):
     """What evidence must show besides its signature."""
 
     transparency_log: bool | None = None
+    """An entry in a transparency log. Absent: true for a Sigstore instance, false for keys."""
     signed_timestamp: bool | None = None
+    """A timestamp that a timestamping authority signed. Absent: false."""
     sct: bool | None = None
+    """Proof that a certificate log knows the certificate. Absent: true for a Sigstore instance, false for keys."""
 
 
 def _refreshed(sigstore: object) -> bool:
@@ -94,6 +104,7 @@ class RootSpec(Node):
         ]
         | None
     ) = None
+    """Public keys that are believed, by name."""
     require: Shown | None = None
     time_root: ObjectName | None = None
     """For keys: the TrustRoot whose logs and timestamping authorities tell the signing times."""

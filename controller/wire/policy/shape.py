@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from controller.core.errors import Problem
 from controller.core.text import printable
+from controller.wire.policy.forms import FORMS
 from controller.wire.policy.nodes import Node, present
 
 MESSAGE_CHARACTERS = 300
@@ -90,7 +91,7 @@ def _message(kind: str, context: Mapping[str, Any], message: str, closest: str) 
         case "literal_error":
             return f"must be {context['expected']}"
         case "string_pattern_mismatch":
-            return f"must have the form {context['pattern']}"
+            return FORMS[context["pattern"]]
         case "value_error":
             return str(context["error"])
         case "model_type" | "dict_type":

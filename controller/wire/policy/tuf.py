@@ -1,18 +1,16 @@
 """Where a TrustRoot is refreshed from, for whoever refreshes it."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 
 from pydantic import ValidationError
 
+from controller.core.errors import MalformedDocument
+from controller.wire.duration import parse_duration
 from controller.wire.policy.root import TRUSTED_ROOT_CHARACTERS, Tuf
 from controller.wire.policy.unlinked import DEFAULT_STALE_AFTER, TufSource
 
 __all__ = ["DEFAULT_STALE_AFTER", "TRUSTED_ROOT_CHARACTERS", "TufSource", "duration", "tuf_source"]
-
-_DURATION = re.compile(r"([1-9][0-9]{0,5})([hms])")
-_UNITS = {"h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def tuf_source(source: Mapping[str, object]) -> TufSource | None:
@@ -32,5 +30,7 @@ def tuf_source(source: Mapping[str, object]) -> TufSource | None:
 
 def duration(text: object) -> timedelta | None:
     """The span that a duration of our API names; None where it is none."""
-    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+    try:
+        return parse_duration(text) if isinstance(text, str) else None
+    except MalformedDocument:
+        return None

@@ -19,6 +19,7 @@ spec:
   require:
     buildLevel: 1
 """
+SOURCES = 'sources: [{repositories: ["https://github.com/acme/shop"]}]'
 BROKEN = """\
 ---
 # a comment
@@ -104,7 +105,7 @@ def test_warnings_fail_only_when_that_is_asked(tmp_path: Path) -> None:
 
 
 def test_names_are_looked_up_among_all_files(tmp_path: Path) -> None:
-    write(tmp_path, naming=GOOD.replace("buildLevel: 1", "builders: [listed]"))
+    write(tmp_path, naming=GOOD.replace("buildLevel: 1", f"builders: [listed]\n    {SOURCES}"))
     assert "there is no TrustedBuilder listed" in run(tmp_path)[1].output
     root = json.dumps(objects.root("acme", {"name": "release", "pem": objects.new_pem()}))
     write(tmp_path, items=LIST.replace("builderID: Listed", "builderID: Listed\n    builderIDs: [x]"), root=root)

@@ -344,7 +344,7 @@ def test_a_layout_stands_for_a_repository_and_nothing_else_does(bench: Bench, na
 def test_without_policies_and_cluster_the_user_is_asked_for_one(bench: Bench) -> None:
     ended = bench.run("verify", bench.good)
     assert (ended.code, ended.out) == (2, "")
-    assert "--policies or --kubeconfig" in ended.err
+    assert "by --kubeconfig (--policies needs none)" in ended.err
 
 
 def test_a_signature_by_another_key_under_the_same_name_is_refused(bench: Bench) -> None:

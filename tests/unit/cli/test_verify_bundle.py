@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from controller.cli.main import main
 from controller.core.image import Digest
 from tests.support.authority import IDENTITY, ISSUER
 from tests.support.bundles import make, order, trusted_root
 from tests.support.forms import FORMS, MESSAGE_FORMS
-from tests.support.foundry import SigningKey, encode, statement
+from tests.support.foundry import SigningKey, b64, encode, statement
 from tests.support.instance import INTEGRATED
 
 BLOB = b"any file at all"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
 IDENTIFIED = ["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER]
 
 
@@ -140,6 +149,68 @@ def test_anything_but_one_way_to_say_who_is_a_mistake(run: Any, by: list[str]) -
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--bundle", "nonsense", *IDENTIFIED, "artifact"], "nonsense: the bundle"),
+        (["--bundle", "keyed.json", "--key", "nonsense", "artifact"], "nonsense: not one PEM block"),
+        (
+            ["--bundle", "bundle.json", "--trusted-root", "no_start.json", *IDENTIFIED, "artifact"],
+            "no_start.json: tlogs[0].publicKey.validFor.start is missing",
+        ),
+        (["--bundle", "bundle.json", *IDENTIFIED, "absent"], "absent: No such file"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_named(run: Any, shelf: Path, arguments: list[str], told: str) -> None:
+    document = json.loads((shelf / "trusted_root.json").read_text())
+    del document["tlogs"][0]["publicKey"]["validFor"]
+    (shelf / "no_start.json").write_text(json.dumps(document))
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"navicert: {told}")
+
+
+def test_a_malformed_bundle_is_told_in_json_where_that_is_asked(run: Any) -> None:
+    code, out, err = run("--bundle", "nonsense", *IDENTIFIED, "--output", "json", "artifact")
+    assert (code, err) == (2, "")
+    answer = json.loads(out)
+    assert (answer["verified"], answer["artifact"]) == (False, str(Digest.of(BLOB)))
+    assert answer["message"].startswith("nonsense: the bundle")
+
+
+@pytest.mark.parametrize("digest", ["ab" * 32, "AB" * 32, "SHA256:" + "ab" * 32, "Sha256:" + "AB" * 32])
+def test_a_digest_in_another_spelling_is_told_how_to_write_it(run: Any, digest: str) -> None:
+    code, out, err = run("--bundle", "bundle.json", *IDENTIFIED, digest)
+    assert (code, out) == (2, "")
+    assert f"a digest is written sha256:{'ab' * 32}" in err
+
+
+def test_a_file_may_be_called_like_a_digest(run: Any, shelf: Path) -> None:
+    (shelf / ("ab" * 32)).write_bytes(BLOB)
+    assert run("--bundle", "bundle.json", *IDENTIFIED, "ab" * 32)[0] == 0
+
+
+def test_names_that_a_certificate_library_finds_odd_are_nobodys_news(shelf: Path) -> None:
+    """In a process of its own, as a user starts it: a country has two letters, and this one three."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    with pytest.warns(UserWarning, match="Attribute's length"):
+        name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "USA", _validate=False)])
+    day = timedelta(days=1)
+    builder = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1).public_key(key.public_key())
+    )
+    authority = builder.not_valid_before(INTEGRATED - day).not_valid_after(INTEGRATED + day).sign(key, SHA256())
+    document = json.loads((shelf / "trusted_root.json").read_text())
+    entry = {**document["certificateAuthorities"][0]}
+    entry["certChain"] = {"certificates": [{"rawBytes": b64(authority.public_bytes(Encoding.DER))}]}
+    document["certificateAuthorities"].append(entry)
+    (shelf / "odd.json").write_text(json.dumps(document))
+    command = [sys.executable, "-m", "controller.cli.main", "verify-bundle", "--bundle", "bundle.json", *IDENTIFIED]
+    asked = [*command, "--trusted-root", "odd.json", "artifact"]
+    ran = subprocess.run(asked, cwd=shelf, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--bundle", "nonsense", *IDENTIFIED, "artifact"],
@@ -170,3 +241,16 @@ def test_without_a_trusted_root_the_public_good_instance_is_believed(run: Any) -
     code, _, err = run("--bundle", "bundle.json", *IDENTIFIED, "artifact", root=None)
     assert code == 1
     assert "no log of this trust root" in err
+    assert "--trusted-root names another" in err
+
+
+def test_another_instance_is_hinted_at_only_where_none_was_named(run: Any, shelf: Path) -> None:
+    document = json.loads((shelf / "trusted_root.json").read_text())
+    document["tlogs"][0]["logId"]["keyId"] = b64(b"of another log")
+    (shelf / "other.json").write_text(json.dumps(document))
+    code, _, err = run("--bundle", "bundle.json", "--trusted-root", "other.json", *IDENTIFIED, "artifact", root=None)
+    assert code == 1
+    assert "no log of this trust root" in err
+    assert "--trusted-root" not in err
+    code, _, err = run("--bundle", "bundle.json", *IDENTIFIED, "changed", root=None)
+    assert "--trusted-root names another" in err

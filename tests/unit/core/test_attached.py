@@ -8,6 +8,7 @@ import pytest
 from controller.core.condition import Held
 from controller.core.evidence import Evidence, Gap, Kind, Refused, VerifiedStatement
 from controller.core.predicates import PROVENANCE_V1
+from controller.core.provenance import SourceClaim
 from controller.core.reasons import Reason
 from controller.core.records import SBOMFormat
 from controller.core.requirements import (
@@ -20,6 +21,7 @@ from controller.core.signer import Extensions, Signer
 from tests.support.facts import NOW, D, evidence, finding, matcher, policy, signer
 from tests.support.keylessfacts import (
     EXPECTED,
+    OLD_EXTENSIONS,
     SIGNED,
     VULN,
     attestation,
@@ -73,6 +75,17 @@ def test_an_sbom_by_the_signer_of_the_provenance_is_enough(format_: SBOMFormat, 
 )
 def test_an_sbom_by_another_signer_than_the_provenances_is_none(by: Signer) -> None:
     assert with_sbom(keyless(), sbom(by)) is Reason.NoSBOM
+
+
+@pytest.mark.case("SUM-029")
+@pytest.mark.parametrize("repository", ["evil/shop", "acme/shop-evil", None])
+def test_an_sbom_by_an_old_certificate_of_another_repository_is_by_another_signer(repository: str | None) -> None:
+    """Of the old generation nothing but extension 5 tells who called a reusable workflow."""
+    ours = certificate(extensions=OLD_EXTENSIONS)
+    theirs = certificate(extensions=replace(OLD_EXTENSIONS, workflow_repository=repository))
+    built = keyless(ours, source=SourceClaim())
+    assert with_sbom(built, sbom(ours)) is Reason.Satisfied
+    assert with_sbom(built, sbom(theirs)) is Reason.NoSBOM
 
 
 def test_an_sbom_of_another_run_of_the_same_workflow_for_the_same_repository_is_by_the_same_signer() -> None:

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.dependencies import image_dependencies, wanted_dependencies
+from controller.core.dependencies import wanted_dependencies
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest
 from controller.core.patterns import ImageGlob
 from controller.core.policy import Policy
 from controller.core.provenance import Dependency, Provenance, SourceClaim
 from controller.core.reasons import Reason
+from controller.core.recorded import image_dependencies
 from controller.core.requirements import BuildRequirement, DependencyRequirement, Requirements
 from controller.core.verdict import Finding
 from tests.support.facts import evidence, finding, policy, question
@@ -143,10 +144,95 @@ def test_images_are_told_by_their_uris(uri: str, repository: str | None, *, pinn
 
 
 @pytest.mark.parametrize(
-    "uri", ["git+https://github.com/acme/shop@refs/heads/main", "pkg:npm/left-pad@1", "https://x.example/a.tgz", ""]
+    "uri",
+    [
+        "git+https://github.com/acme/shop@refs/heads/main",
+        "git+ssh://git@github.com/acme/shop",
+        "GIT://example.com/acme/shop",
+        "hg+https://example.com/acme/shop",
+        "pkg:npm/left-pad@1",
+        "pkg:deb/debian/curl@7?arch=amd64",
+        "https://x.example/a.tgz",
+        "https://x.example/a/b-1.2.tar.gz?token=a",
+        "gs://acme_cloudbuild/source/1.tgz#1700000000",
+    ],
 )
-def test_what_is_no_image_is_not_judged_as_one(uri: str) -> None:
+def test_what_is_certainly_no_image_is_not_judged_as_one(uri: str) -> None:
     assert image_dependencies(listing(dependency(uri, sha256=BASE.hex))) == ()
+    elsewhere = replace(dependency("", sha256=BASE.hex), uri=None, download_location=uri)
+    assert image_dependencies(listing(elsewhere)) == ()
+
+
+@pytest.mark.parametrize("uri", ["https://github.com/acme/shop/commit/" + "c" * 40, "ssh://git@example.com/shop", None])
+def test_what_has_digests_of_commits_only_is_no_image(uri: str | None) -> None:
+    for algorithm in ("sha1", "gitCommit"):
+        commit = Dependency(uri=uri, digests={algorithm: "c" * 40})
+        assert image_dependencies(listing(commit)) == ()
+        both = replace(commit, digests={**commit.digests, "sha256": BASE.hex})
+        assert len(image_dependencies(listing(both))) == 1
+
+
+@pytest.mark.case("SUM-028")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "docker.io/evil/base:1",
+        "docker.io/acme-base/debian",
+        "debian:12",
+        "https://gcr.io/evil/base:1",
+        "http://gcr.io/evil/base",
+        "https://gcr.io/evil/base.tgz:1",
+        "https://ghcr.io/evil/base@sha256:" + "0" * 64,
+        "git+https://ghcr.io/evil/base@sha256:" + "0" * 64,
+        "https://ghcr.io/evil/base@sha256:" + "0" * 64 + "/a.tgz",
+        "container://ghcr.io/acme-base/debian",
+        "registry://ghcr.io/acme-base/debian",
+        "oci-image://ghcr.io/acme-base/debian",
+        "docker-daemon:ghcr.io/acme-base/debian:1",
+        "file:///var/lib/debian.oci",
+        "gs://bucket/debian",
+        "pkg:",
+        "pkg:d%6fcker/evil/base@1",
+        "pkg:docker",
+        "?",
+        "",
+    ],
+)
+def test_what_may_be_an_image_is_one_that_was_not_allowed(uri: str) -> None:
+    described = dependency("git+https://github.com/acme/shop", sha256=BASE.hex)
+    for one in (dependency(uri, sha256=BASE.hex), replace(described, download_location=uri or "?")):
+        found = judged(asking(None, "ghcr.io/acme-base/*"), one)
+        assert found.reason is Reason.DependencyLevelTooLow
+
+
+@pytest.mark.case("SUM-028")
+@pytest.mark.parametrize(
+    "kind", ["oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.list.v2"]
+)
+def test_the_media_type_of_an_image_makes_one_of_whatever_it_is_written_for(kind: str) -> None:
+    for one in (SOURCE, replace(SOURCE, uri=None), dependency("pkg:npm/left-pad@1", sha256=BASE.hex)):
+        typed = replace(one, media_type=f"application/vnd.{kind}+json", name="ghcr.io/acme-base/debian:12")
+        assert judged(asking(None, "ghcr.io/acme-base/*"), one).reason is Reason.Satisfied or one.uri is None
+        assert judged(asking(None, "ghcr.io/acme-base/*"), typed).reason is Reason.DependencyLevelTooLow
+
+
+def test_an_image_that_is_downloaded_as_another_is_neither() -> None:
+    assert judged(asking(None, "ghcr.io/acme-base/*"), DEBIAN).reason is Reason.Satisfied
+    moved = replace(DEBIAN, download_location="docker://evil.example/x")
+    assert judged(asking(None, "ghcr.io/acme-base/*"), moved).reason is Reason.DependencyLevelTooLow
+    same = replace(DEBIAN, download_location="docker://ghcr.io/acme-base/debian")
+    assert judged(asking(None, "ghcr.io/acme-base/*"), same).reason is Reason.Satisfied
+
+
+@pytest.mark.case("SUM-028")
+def test_dependencies_that_are_not_all_listed_are_unknown() -> None:
+    whole = keyless(dependencies=(DEBIAN,))
+    assert whole.provenance is not None
+    partial = replace(whole, provenance=replace(whole.provenance, dependencies_complete=False))
+    found = finding(asking(), evidence(partial), RECORDING, dependencies=ATTESTED)
+    assert found.reason is Reason.DependencyLevelTooLow
+    assert "not complete" in found.detail
+    assert finding(asking(), evidence(whole), RECORDING, dependencies=ATTESTED).reason is Reason.Satisfied
 
 
 def test_two_digests_of_one_dependency_are_none() -> None:
@@ -165,6 +251,10 @@ def test_only_what_could_matter_is_wanted_and_nothing_beyond_the_first_depth() -
     assert wanted(asking(1, "ghcr.io/acme-base/*")) == [f"ghcr.io/acme-base/debian@{BASE}"]
     assert wanted(asking(None, "ghcr.io/acme-base/*")) == []
     assert wanted(asking(1, "ghcr.io/acme-base/*"), ATTESTED) == []
+    deeper = dependency("docker://ghcr.io/acme-base/scratch", sha256="1" * 64)
+    nested = {BASE: Evidence(digest=BASE, statements=(keyless(subject=BASE, dependencies=(deeper,)),))}
+    assert wanted(asking(1, "ghcr.io/acme-base/*"), nested) == []
+    assert judged(asking(1), DEBIAN, known=nested).reason is Reason.Satisfied
     assert wanted(policy()) == []
     assert wanted_dependencies((asking(),), question(found, workflow())) == ()
 

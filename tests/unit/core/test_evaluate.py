@@ -111,6 +111,7 @@ def test_a_weaker_policy_never_softens_an_enforcing_one() -> None:
 @pytest.mark.case("MODE-004")
 def test_an_audit_policy_that_cannot_find_out_refuses_nothing() -> None:
     assert verdict(policies(policy(mode=Mode.AUDIT)), workload(), DOWN).allowed
+    assert not verdict(policies(policy()), workload(), DOWN).allowed
 
 
 @pytest.mark.case("MODE-007")

@@ -161,6 +161,18 @@ def test_signatures_and_levels_of_children_are_those_of_the_weakest() -> None:
     assert (found.reason, found.proven.level) == (Reason.Satisfied, 2)
 
 
+@pytest.mark.parametrize("levels", [(3, 2), (2, 3)])
+def test_what_summaries_of_all_children_show_is_what_the_weakest_shows(levels: tuple[int, int]) -> None:
+    """Here the provenance stands at the index, and the level is told by summaries about the children."""
+    asked = policy(build=replace(EXPECTED, level=2), accept=(acceptance(),))
+    children = tuple(
+        child(digest, summary((f"SLSA_BUILD_LEVEL_{level}",), subject=digest))
+        for digest, level in zip((AMD, ARM), levels, strict=True)
+    )
+    found = finding(asked, index(keyless(), children=children), workflow(level=1))
+    assert (found.reason, found.proven.level) == (Reason.Satisfied, 2)
+
+
 def test_a_summary_about_the_index_stands_in_for_its_children_and_theirs_for_it() -> None:
     asked = policy(build=EXPECTED, accept=(acceptance(),))
 

@@ -30,6 +30,7 @@ from tests.support.facts import (
     sources,
     workload,
 )
+from tests.support.keylessfacts import EXPECTED, acceptance, keyless, summary, workflow
 
 REPOSITORY = Repository("ghcr.io", "acme/shop")
 
@@ -86,6 +87,17 @@ def test_memory_starts_anew_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(10):
         assert known_scopes.about(f"team-{number}", REPOSITORY) == (policy(),)
         assert len(known_scopes._scopes) <= 3
+
+
+def test_reviews_by_a_summary_take_no_more_memory_than_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a summary leaves to be shown is asked of the provenance, by one and the same demand every time."""
+    monkeypatch.setattr(recall, "MAX_REMEMBERED", 20)
+    accepting = policy(build=EXPECTED, accept=(acceptance(),))
+    members, found, made = policies(accepting, builders=(workflow(level=1),)), evidence(summary(), keyless()), count(1)
+    assert members.recall.once(found, accepting, None, lambda: next(made)) == 1
+    for _ in range(50):
+        assert reason(members, found) is Reason.Satisfied
+    assert members.recall.once(found, accepting, None, lambda: next(made)) == 1
 
 
 def test_an_age_is_asked_anew_of_evidence_that_was_judged_before() -> None:

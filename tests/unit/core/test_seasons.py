@@ -239,13 +239,25 @@ def test_the_age_and_the_future_of_a_summary_are_asked_anew() -> None:
     assert told == [False, True, True, False, True, False]
 
 
+def test_the_lead_of_a_summary_without_an_age_is_asked_anew() -> None:
+    """Of a verifier's clock a day is forgiven, and no more."""
+    members = policies(policy(build=BuildRequirement(level=2), accept=(acceptance(),)), builders=(workflow(),))
+    review = Review(found=evidence(summary(verified_at=NOW)))
+    times = (NOW - DAY - TICK, NOW - DAY, NOW - DAY - TICK, NOW)
+    told = [review.at(now).judged(members).findings[0].reason is Reason.Satisfied for now in times]
+    assert told == [False, True, False, True]
+
+
 def test_a_season_ends_where_an_answer_changes_and_not_before() -> None:
     season = Season(NOW)
     assert not season.is_past(NOW - DAY, 2 * DAY)
     assert season.is_past(NOW - DAY, DAY - SECOND)
-    assert season.is_ahead(NOW + 3 * DAY)
-    assert not season.is_ahead(NOW)
+    assert season.is_ahead(NOW + 3 * DAY, DAY)
+    assert not season.is_ahead(NOW + DAY, DAY)
     assert (season.first, season.last, season.lasting) == (NOW, NOW + DAY, True)
+    ahead = Season(NOW)
+    assert ahead.is_ahead(NOW + DAY, DAY - TICK)
+    assert (ahead.first, ahead.last) == (Season(NOW).first, NOW)
     for edge in (season.first, season.last):
         again = Season(edge)
         assert not again.is_past(NOW - DAY, 2 * DAY)
@@ -257,8 +269,9 @@ def test_times_at_the_end_of_all_times_are_no_error() -> None:
     season = Season(NOW)
     assert not season.is_past(latest, timedelta.max)
     assert season.is_past(earliest, timedelta())
-    assert season.is_ahead(latest)
-    assert not season.is_ahead(earliest)
+    assert season.is_ahead(latest, DAY)
+    assert not season.is_ahead(earliest, timedelta())
+    assert not season.is_ahead(earliest, DAY)
     assert season.first <= NOW <= season.last
 
 

@@ -118,6 +118,8 @@ def test_the_age_of_a_summary_is_by_the_verifiers_time_else_by_the_signing_time(
     assert reason(daily, summary(verified_at=NOW + SECOND)) is Reason.SummaryMismatch
     assert reason(daily, summary(verified_at=NOW)) is Reason.Satisfied
     assert reason(acceptance(), summary(times=())) is Reason.Satisfied
+    assert reason(acceptance(), summary(verified_at=NOW + DAY)) is Reason.Satisfied
+    assert reason(acceptance(), summary(verified_at=NOW + DAY + SECOND)) is Reason.SummaryMismatch
 
 
 @pytest.mark.case("SUM-009")
@@ -163,8 +165,6 @@ def test_a_summary_is_believed_up_to_its_entrys_level(level: int) -> None:
     assert reason(acceptance(), summary(("SLSA_BUILD_LEVEL_2",)), asked=asked) is Reason.LevelTooLow
 
 
-@pytest.mark.case("SUM-024")
-@pytest.mark.case("SUM-002")
 def test_a_summary_that_was_refused_is_told_as_one_where_nothing_came_closer() -> None:
     about_another = Refused(step=1, detail="verified, but about another digest", where="x", kind=Kind.SUMMARY)
     accepting = policy(build=TWO, accept=(acceptance(),))
@@ -178,6 +178,13 @@ def test_a_summary_that_was_refused_is_told_as_one_where_nothing_came_closer() -
 def test_a_summary_that_is_not_accepted_hides_no_closer_provenance(statement: VerifiedStatement) -> None:
     branch = certified(source_repository_ref="refs/heads/main", build_config_uri=None)
     assert reason(acceptance(), statement, branch, asked=EXPECTED) is Reason.RefNotAllowed
+
+
+def test_what_a_summary_leaves_and_nothing_shows_is_told_beside_what_it_covers() -> None:
+    found = judged(acceptance(), summary(), asked=replace(EXPECTED, max_age=DAY))
+    told = [(one.name, one.outcome) for one in found.requirements]
+    assert told == [("buildLevel", Outcome.PASS), ("sources", Outcome.FAIL), ("build", None)]
+    assert "no provenance" in found.requirements[1].detail
 
 
 def test_what_an_entry_covers_and_nobody_asks_makes_no_difference() -> None:
@@ -256,6 +263,16 @@ def test_dependency_levels_are_counted_and_no_claim_is_not_none(
 ) -> None:
     entry = acceptance(Part.BUILD_LEVEL, Part.DEPENDENCIES)
     assert reason(entry, summary(dependencies=counted), asked=depending()) is expected
+
+
+def test_of_two_levels_that_are_asked_of_dependencies_the_strictest_counts() -> None:
+    entry = acceptance(Part.BUILD_LEVEL, Part.DEPENDENCIES)
+    for levels in ((1, 3), (3, 1)):
+        base, other = (depending(level) for level in levels)
+        both = policy(require=base, any_of=(other,), accept=(entry,))
+        low, high = (summary(dependencies={f"SLSA_BUILD_LEVEL_{level}": 1}) for level in (2, 3))
+        assert finding(both, evidence(low), workflow()).reason is Reason.DependencyLevelTooLow
+        assert finding(both, evidence(high), workflow()).reason is Reason.Satisfied
 
 
 def test_dependency_levels_count_only_where_the_entry_covers_dependencies() -> None:

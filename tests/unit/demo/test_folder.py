@@ -8,8 +8,6 @@ from controller.engine.policies import PolicyStore, Snapshot
 from controller.wire.policy import KINDS
 from controller.wire.policy.files import parse_objects
 
-SAMPLES = Path(__file__).resolve().parents[3] / "manifests" / "samples"
-
 
 def load(folder: Path) -> Snapshot:
     objects = [found for file in sorted(folder.glob("*.yaml")) for found in parse_objects(file.read_text(), file.name)]
@@ -19,12 +17,6 @@ def load(folder: Path) -> Snapshot:
     snapshot = store.current()
     assert snapshot is not None
     return snapshot
-
-
-def test_samples_of_the_manifests_are_those_of_the_demo() -> None:
-    shipped = {file.name: file.read_text() for file in shipped_policies().glob("*.yaml")}
-    assert shipped
-    assert {file.name: file.read_text() for file in SAMPLES.iterdir()} == shipped, "run make manifests"
 
 
 def test_filled_in_policies_all_compile(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from itertools import permutations
 from typing import Any
 
@@ -14,6 +15,7 @@ from controller.core.policy import Mode, PolicyName, Uncovered
 from controller.core.reasons import Reason
 from controller.core.verdict import Finding, ImageVerdict
 from controller.core.workload import Slot, WorkloadImage
+from controller.engine.access import Gathering
 from controller.engine.audit import AuditSettings, audit, merge
 from controller.engine.gathering import GatherRequest
 from controller.engine.owners import Owners
@@ -32,7 +34,7 @@ TAGS = {"TagNotPinned", "TagNotAllowed"}
 CASES = [
     pytest.param(case, id=case.name, marks=[pytest.mark.case(one) for one in case.ids])
     for case in read_cases()
-    if case.plain and not TAGS & set(case.expected["findings"].values())
+    if not TAGS & set(case.expected["findings"].values())
 ]
 IMAGE = f"ghcr.io/acme/shop@{DIGEST}"
 
@@ -60,15 +62,19 @@ def snapshot_of(*documents: dict[str, Any]) -> Snapshot:
 
 
 async def audited(
-    running_one: RunningWorkload, snapshot: Snapshot, gather: Any, uncovered: Uncovered = Uncovered.ALLOW
+    running_one: RunningWorkload,
+    snapshot: Snapshot,
+    gather: Any,
+    uncovered: Uncovered = Uncovered.ALLOW,
+    now: datetime = NOW,
 ) -> tuple[ImageVerdict, ...]:
     return await audit(
         running_one,
         snapshot=snapshot,
-        gather=gather,
+        gathering=Gathering(gather=gather),
         namespace_labels={},
         settings=AuditSettings(uncovered=uncovered),
-        now=NOW,
+        now=now,
     )
 
 
@@ -80,7 +86,7 @@ async def nothing(request: GatherRequest) -> Evidence:
 @pytest.mark.parametrize("case", CASES)
 async def test_the_scan_finds_what_admission_found(case: Case) -> None:
     images = tuple(one if "@" in one or " " in one else f"{one}@{DIGEST}" for one in case.images)
-    found = await audited(workload(shape(*images)), case.snapshot(), case.gather, Uncovered(case.uncovered))
+    found = await audited(workload(shape(*images)), case.snapshot(), case.gather, Uncovered(case.uncovered), case.now)
     told = {str(one.policy or ""): one.reason.name for verdict in found for one in verdict.findings}
     assert told == case.expected["findings"]
 

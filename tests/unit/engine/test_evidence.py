@@ -237,6 +237,7 @@ async def test_a_manifest_that_itself_announces_an_unwanted_type_saves_the_blob(
 
 
 @pytest.mark.case("SET-007")
+@pytest.mark.case("SET-017")
 @pytest.mark.parametrize("newest", [True, False])
 async def test_beyond_the_bound_the_newest_count_and_the_rest_is_a_gap(scene: Scene, *, newest: bool) -> None:
     junk = [scene.junk(number, **{CREATED: "2026-05-01T00:00:00+02:00"}) for number in range(300)]

@@ -1,9 +1,12 @@
 """Until when a trust root verifies anything."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 
-from controller.engine.expiry import root_expiries
+from controller.engine.expiry import OLD, aging, root_expiries
 from controller.engine.policies import PolicyStore
+from controller.trust.keys import parse_public_key
+from controller.trust.root import PUBLIC_GOOD_DAY, RootKey, TrustRoot, public_good
 from controller.wire.policy import KINDS
 from tests.support import objects
 
@@ -29,3 +32,22 @@ def test_a_root_lasts_as_long_as_its_last_key_and_one_without_end_for_ever() -> 
         "ending": datetime(2028, 1, 1, tzinfo=UTC),
         "revoked": datetime(2027, 1, 1, tzinfo=UTC),
     }
+
+
+TAKEN = datetime.combine(PUBLIC_GOOD_DAY, time(), UTC)
+DAY = timedelta(days=1)
+
+
+def test_a_snapshot_that_nothing_refreshes_is_warned_of_when_it_is_old() -> None:
+    root = TrustRoot(name="sigstore", sigstore=public_good())
+    assert aging(root, TAKEN + OLD) == ()
+    (warning,) = aging(root, TAKEN + OLD + DAY)
+    assert f"this snapshot of {PUBLIC_GOOD_DAY}" in warning
+    assert aging(replace(root, stale_at=TAKEN), TAKEN + OLD + DAY) == ()
+
+
+def test_a_root_is_warned_of_before_its_last_key_ends() -> None:
+    ends = datetime(2027, 1, 1, tzinfo=UTC)
+    root = TrustRoot(name="keys", keys=(RootKey(name="a", key=parse_public_key(objects.new_pem()), not_after=ends),))
+    assert aging(root, ends - OLD) == ()
+    assert aging(root, ends - OLD + DAY) == ("its last key or authority holds until 2027-01-01T00:00:00Z",)

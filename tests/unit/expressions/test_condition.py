@@ -153,7 +153,7 @@ def test_only_a_build_condition_sees_provenance() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "provenance.nosuch == 1",
+        "provenance.externalParameters.nosuch == 1",
         "provenance.externalParameters.inputs.nosuch.deeper == 1",
         "1 / (size(provenance.dependencies) - 1) == 1",
         "provenance.externalParameters.inputs.channel > 3",
@@ -318,7 +318,7 @@ def test_all_conditions_on_one_image_share_one_bound() -> None:
         " && ".join(["predicate==predicate"] * 170),
         "predicate.texts.exists(one, one.matches('[ab]{0,100}c'))",
         "predicate.texts.exists(one, one in [" + ",".join(["'a'"] * 900) + "])",
-        "predicate.texts.exists(one, " + " || ".join(["certificate != certificate"] * 4) + ")",
+        "predicate.texts.exists(one, " + " || ".join(["certificate.issuer != certificate.issuer"] * 4) + ")",
         "predicate.text.matches('[ab]{0,1000}[ab]{0,1000}[ab]{0,1000}c')",
     ],
 )

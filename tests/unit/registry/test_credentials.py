@@ -15,8 +15,9 @@ from controller.core.errors import MalformedDocument, RegistryDenied
 from controller.core.image import Repository
 from controller.registry import credentials as module
 from controller.registry import programs
-from controller.registry.credentials import ANONYMOUS, Anonymous, FileCredentials
+from controller.registry.credentials import ANONYMOUS, Anonymous, Credentials, FileCredentials
 from controller.registry.programs import MAX_ANSWER_BYTES, CredentialPrograms
+from controller.wire.dockerconfig import DockerConfig, parse_docker_config
 
 SHOP = Repository.parse("ghcr.io/acme/shop")
 OTHER = Repository.parse("other.example/acme/shop")
@@ -33,7 +34,7 @@ def read(path: Path, folder: Path | None = None) -> FileCredentials:
     return FileCredentials(path, programs=CredentialPrograms(folder))
 
 
-async def user_of(provider: FileCredentials, repository: Repository = SHOP) -> str | None:
+async def user_of(provider: Credentials, repository: Repository = SHOP) -> str | None:
     credential = await provider.credential(repository)
     return credential.username if credential else None
 
@@ -114,6 +115,42 @@ async def test_a_scope_tells_credentials_apart_and_tells_none(tmp_path: Path) ->
     assert provider.scope(OTHER) == Anonymous().scope(SHOP) == ANONYMOUS
     assert "user" not in provider.scope(SHOP)
     assert read(tmp_path).scope(SHOP) != provider.scope(SHOP)  # no table of known passwords fits two processes
+
+
+def brought(**auths: str) -> DockerConfig:
+    """The configuration of a workload's own Secret: users by place."""
+    entries = {place: {"username": user, "password": "own"} for place, user in auths.items()}
+    return parse_docker_config(json.dumps({"auths": entries}).encode())
+
+
+@pytest.mark.case("REG-018")
+async def test_beside_a_workloads_own_the_longest_path_decides_and_of_equals_its_own(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", "host")
+    write(tmp_path / "b.json", "signatures", "ghcr.io/acme/signatures")
+    provider = read(tmp_path)
+    beside = provider.beside(brought(**{"ghcr.io": "own", "ghcr.io/acme": "team"}))
+    assert await user_of(beside) == "team"
+    assert await user_of(beside, Repository.parse("ghcr.io/x/y")) == "own"
+    assert await user_of(beside, Repository.parse("ghcr.io/acme/signatures")) == "signatures"
+    assert await user_of(beside, OTHER) is None
+    assert await user_of(provider) == "host", "whoever comes next is not changed by it"
+
+
+@pytest.mark.case("CACHE-009")
+async def test_scopes_of_workloads_can_be_compared_with_each_other_and_with_our_own(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", "robot")
+    for provider in (read(tmp_path), Anonymous()):
+        team, same = (provider.beside(brought(**{"ghcr.io": "team"})).scope(SHOP) for _ in range(2))
+        assert team == same
+        assert team != provider.beside(brought(**{"ghcr.io": "other"})).scope(SHOP)
+        assert team != provider.scope(SHOP) == provider.beside(brought(**{"x.example": "team"})).scope(SHOP)
+
+
+async def test_no_program_is_run_for_a_workload(tmp_path: Path) -> None:
+    program(tmp_path, ANSWER)
+    config = parse_docker_config(b'{"credHelpers": {"ghcr.io": "cloud"}, "credsStore": "cloud"}')
+    write(tmp_path / "a.json", "robot", "other.example")
+    assert await user_of(read(tmp_path / "a.json", tmp_path).beside(config)) is None
 
 
 def program(folder: Path, text: str, name: str = "cloud") -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from functools import cache
@@ -50,7 +51,9 @@ def key_of(wanted: Order) -> PublicKey:
     return parse_public_key(wanted.key.pem.decode())
 
 
-BUNDLES = {name: form for name, form in {**FORMS, **MESSAGE_FORMS}.items() if form.bundled}
+BUNDLES = {
+    name: form for name, form in {**FORMS, **MESSAGE_FORMS}.items() if form.bundled and form.vouched == form.certified
+}
 KEY_MESSAGE = Form(wrap=Wrap.V03, certified=False, message=True)
 
 
@@ -95,6 +98,53 @@ def test_another_identity_is_refused_as_such(by: Identity, message: str) -> None
 def test_another_key_is_refused_as_such(form: Form) -> None:
     with pytest.raises(NotVerified, match="not by this key"):
         verify(ordered(form), Artifact.of(BLOB), key_of(replace(ordered(form), key=KeyPair("other", KeyKind.P256))))
+
+
+def test_a_signature_over_the_payload_itself_is_told_from_another_key_s() -> None:
+    foundry = Foundry()
+    payload = about(BLOB)
+    document: Any = foundry.bundle_document(foundry.envelope_document(payload, keys=(foundry.key,)))
+    document["dsseEnvelope"]["signatures"][0]["sig"] = b64(foundry.key.sign(payload))
+    key, sigstore = parse_public_key(foundry.key.pem), SigstoreMaterial()
+    with pytest.raises(NotVerified, match="over the payload itself"):
+        verify_bundle(encode(document), artifact=Artifact.of(BLOB), by=key, sigstore=sigstore, now=JUDGED)
+
+
+def naming(digests: dict[str, str], *others: dict[str, str]) -> Order:
+    document = json.loads(about(BLOB))
+    document["subject"] = [{"digest": digest} for digest in (digests, *others)]
+    return order(FORMS["v0.3 dsse"], encode(document))
+
+
+def hexes(*algorithms: str, content: bytes = BLOB) -> dict[str, str]:
+    return {name: hashlib.new(name, content).hexdigest() for name in algorithms}
+
+
+@pytest.mark.parametrize("digests", [hexes("sha512"), hexes("sha384"), hexes("sha384", "sha1", "sha512")])
+def test_a_subject_without_sha256_is_told_by_the_file_itself(digests: dict[str, str]) -> None:
+    """npm's provenance names the package by SHA-512 alone."""
+    for wanted in (naming(digests), naming(hexes("sha256", content=b"other"), digests)):
+        assert verify(wanted, Artifact.of(BLOB)).predicate_type == "https://acme.example/any"
+        with pytest.raises(NotVerified, match="other digests than SHA-256: the artifact itself is needed"):
+            verify(wanted, Artifact(digest=Digest.of(BLOB)))
+        with pytest.raises(NotVerified, match="about another artifact"):
+            verify(wanted, OTHER)
+
+
+@pytest.mark.parametrize(
+    "digests",
+    [
+        hexes("sha1", "md5", "sha3_512"),
+        {"sha512": hexes("sha512")["sha512"].upper()},
+        {"sha384": hexes("sha512")["sha512"]},
+        {**hexes("sha512"), **hexes("sha256", content=b"other")},
+        {"sha512": hexes("sha512")["sha512"][:96]},
+    ],
+    ids=["weak", "upper case", "another name", "two meanings", "shortened"],
+)
+def test_a_file_is_told_by_no_other_digest(digests: dict[str, str]) -> None:
+    with pytest.raises(NotVerified, match="about another artifact"):
+        verify(naming(digests), Artifact.of(BLOB))
 
 
 @pytest.mark.case("CLI-013")

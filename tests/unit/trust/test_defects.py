@@ -107,8 +107,11 @@ def test_certificates_for_every_kind_of_key_are_read(kind: KeyKind) -> None:
 @pytest.mark.case("BIND-019")
 @pytest.mark.parametrize("name", MESSAGE_FORMS)
 def test_a_message_signature_is_evidence_about_no_image(name: str) -> None:
+    """Genuine in every part, and refused for what it is: findings say NoProvenance and NoSignature."""
     judged = judge_order(sound(MESSAGE_FORMS[name]))
     assert isinstance(judged, Refused)
+    assert (judged.kind, judged.step) == (Kind.OTHER, 0)
+    assert judged.detail == "a message signature states nothing about what it signed"
 
 
 @pytest.mark.parametrize("change", entered(ALL_ODDITIES))

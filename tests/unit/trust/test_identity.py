@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from cryptography import x509
@@ -10,8 +10,9 @@ from cryptography import x509
 from controller.core.errors import NotVerified
 from controller.core.signer import CertificateSigner, Extensions
 from controller.trust.extensions import read_extensions
-from controller.trust.identity import signer_of
+from controller.trust.identity import MAX_BYTES, signer_of
 from tests.support.authority import COMMIT, IDENTITY, ISSUER, NEW_EXTENSIONS, OLD_EXTENSIONS, Leaf
+from tests.support.certificates import email, other_name, uri
 from tests.support.der import element, utf8
 from tests.support.instance import LEAF_SPAN, acme
 from tests.support.signing import KeyPair
@@ -48,6 +49,21 @@ def test_every_extension_is_read() -> None:
         workflow_repository="acme/shop",
         workflow_ref="refs/tags/v1.2.3",
     )
+
+
+def named(name: bytes) -> CertificateSigner:
+    leaf = Leaf(span=LEAF_SPAN, fulcio=BOTH, names=(name,))
+    der = acme().authority.issue(leaf, KeyPair("leaf").spki, ())
+    return signer_of(read_extensions(x509.load_der_x509_certificate(der)), root_name="acme")
+
+
+@pytest.mark.parametrize("kind", [uri, email, other_name])
+def test_a_name_is_not_empty_and_bounded(kind: Callable[[str], bytes]) -> None:
+    longest = "a" * (MAX_BYTES - len("@b.example")) + "@b.example"
+    assert named(kind(longest)).subject == longest
+    for text in ("", f"a{longest}"):
+        with pytest.raises(NotVerified, match="empty or longer"):
+            named(kind(text))
 
 
 @pytest.mark.parametrize("generation", [OLD_EXTENSIONS, NEW_EXTENSIONS])

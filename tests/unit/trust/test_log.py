@@ -1,9 +1,10 @@
 """Log entries against logs that sign what each test says."""
 
 import base64
+import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from msgspec.structs import replace
 
 from controller.core.errors import NotVerified
 from controller.core.window import Window
@@ -47,6 +49,7 @@ SIMPLE = replace(SIGNED, container=Container.SIMPLE_SIGNING, message=PAYLOAD, pa
 PEM = logbodies.pem("CERTIFICATE", CERTIFICATE.der)
 DSSE = logbodies.dsse_001(PAYLOAD, ENVELOPE, SIGNATURE, PEM)
 RECORD = logbodies.hashedrekord_001(MESSAGE, SIGNATURE, PEM)
+REKORD = logbodies.rekord_001(MESSAGE, SIGNATURE, PEM)
 TILE = logbodies.hashedrekord_002(MESSAGE, SIGNATURE, CERTIFICATE.der, None)
 INTOTO_1 = logbodies.intoto_001(PAYLOAD, ENVELOPE, PEM)
 INTOTO_2 = logbodies.intoto_002(PAYLOAD, PAYLOAD_TYPE, SIGNATURE, PEM)
@@ -170,6 +173,8 @@ def tiles() -> Log:
         (INTOTO_2, SIGNED),
         (INTOTO_2, LAYER),
         (logbodies.hashedrekord_001(PAYLOAD, SIGNATURE, PEM), SIMPLE),
+        (logbodies.rekord_001(PAYLOAD, SIGNATURE, PEM), SIMPLE),
+        (REKORD, FILE),
     ],
 )
 def test_every_kind_done_right_shows_its_integrated_time(log: Log, body: dict[str, Any], signed: SignedContent) -> None:
@@ -194,6 +199,7 @@ def test_a_promise_by_a_tile_log_is_none(tiles: Log, log: Log) -> None:
     [
         (logbodies.hashedrekord_001(b"other", SIGNATURE, PEM), SIGNED, "other signed bytes"),
         (logbodies.hashedrekord_001(PAYLOAD, SIGNATURE, PEM), SIGNED, "other signed bytes"),
+        (logbodies.rekord_001(b"other", SIGNATURE, PEM), SIMPLE, "other signed bytes"),
         (logbodies.hashedrekord_001(b"other", SIGNATURE, PEM), FILE, "other signed bytes"),
         (logbodies.hashedrekord_002(b"other", SIGNATURE, CERTIFICATE.der, None), SIGNED, "other signed bytes"),
         (logbodies.dsse_001(b"other", ENVELOPE, SIGNATURE, PEM), SIGNED, "another payload"),
@@ -213,15 +219,20 @@ def test_an_entry_of_other_content_is_refused(log: Log, body: dict[str, Any], si
     refused(log.entry(body), log, told, Asked(signed=signed))
 
 
+@pytest.mark.parametrize("form", ["pgp", "minisign", "ssh", "X509", ""])
+def test_a_rekord_entry_is_of_a_plain_signature(log: Log, form: str) -> None:
+    refused(log.entry(logbodies.rekord_001(MESSAGE, SIGNATURE, PEM, form=form)), log, "of format .* are not known")
+
+
 @pytest.mark.case("TIME-004")
 @pytest.mark.case("KEY-018")
-@pytest.mark.parametrize("body", [DSSE, RECORD, TILE, INTOTO_2])
+@pytest.mark.parametrize("body", [DSSE, RECORD, REKORD, TILE, INTOTO_2])
 def test_a_genuine_entry_of_another_signature_is_refused(log: Log, body: dict[str, Any]) -> None:
     refused(log.entry(body), log, "another signature", Asked(signature=b"other"))
 
 
 @pytest.mark.case("TIME-004")
-@pytest.mark.parametrize("body", [DSSE, RECORD, TILE, INTOTO_2, INTOTO_1])
+@pytest.mark.parametrize("body", [DSSE, RECORD, REKORD, TILE, INTOTO_2, INTOTO_1])
 def test_a_genuine_entry_of_another_certificate_is_refused(log: Log, body: dict[str, Any]) -> None:
     asked = Asked(signed=LAYER, verifier=CertificateVerifier(b"other"))
     refused(log.entry(body), log, "another certificate or key", asked)
@@ -239,7 +250,7 @@ def test_an_entry_of_a_key_is_not_one_of_a_certificate(log: Log) -> None:
 
 @pytest.mark.parametrize("change", [{"kind": "dsse"}, {"version": "0.0.2"}])
 def test_kind_and_version_beside_the_body_are_the_bodys(log: Log, change: dict[str, str]) -> None:
-    refused(replace(log.entry(RECORD), **change), log, "another kind")  # type: ignore[arg-type]
+    refused(replace(log.entry(RECORD), **change), log, "another kind")
     assert verified(replace(log.entry(RECORD), kind=None, version=None), log) == INTEGRATED
 
 
@@ -292,15 +303,46 @@ def test_a_tile_log_without_proof_has_nothing(tiles: Log) -> None:
         ({"root_hash": b"r" * 32}, "does not lead"),
         ({"hashes": (b"h" * 32,), "tree_size": 2, "size": 2}, "does not lead"),
         ({"size": 2}, "another size"),
-        ({"origin": "evil.example - 4711"}, "not of the log"),
         ({"origin": "log.example:8443 - x"}, "not of the log"),
         ({"origin": "log.example:8443 - "}, "not of the log"),
-        ({"origin": "log.example"}, "not of the log"),
+        ({"origin": "log.example:8443 - 123456789012345678901"}, "not of the log"),
+        ({"origin": " - 4711"}, "not of the log"),
+        ({"origin": "log.example:8443"}, "not of the log"),
+        ({"origin": "rekor-0 - 4711"}, "not signed by the log"),
     ],
 )
 def test_a_checkpoint_of_something_else_is_refused(log: Log, changes: dict[str, Any], told: str) -> None:
     entry = log.entry(RECORD)
     refused(replace(entry, inclusion=log.included(entry.body, **changes)), log, told)
+
+
+@pytest.mark.parametrize("host", ["rekor-00001-deployment-5c7d", "localhost"])
+def test_a_log_of_rekor_v1_may_sign_as_the_host_it_runs_on(log: Log, host: str) -> None:
+    """A server that is not told a name signs as its pod, whatever URL the trusted root has for it."""
+    entry = log.entry(RECORD)
+    note = log.note(leaf_hash(entry.body), origin=f"{host} - 636")
+    checkpoint = f"{note}\n{log.line(note, name=host)}"
+    assert verified(replace(entry, inclusion=log.included(entry.body, checkpoint=checkpoint)), log) == INTEGRATED
+
+
+@pytest.mark.case("TIME-005")
+@pytest.mark.parametrize("name", ["rekor-1", "log.example:8443"])
+def test_a_log_of_rekor_v1_signs_in_the_name_of_its_origin(log: Log, name: str) -> None:
+    entry = log.entry(RECORD)
+    note = log.note(leaf_hash(entry.body), origin="rekor-0 - 636")
+    proof = log.included(entry.body, checkpoint=f"{note}\n{log.line(note, name=name)}")
+    refused(replace(entry, inclusion=proof), log, "not signed by the log")
+
+
+@pytest.mark.case("TIME-005")
+@pytest.mark.parametrize("origin", ["evil.example", "log.example", "log.example:8443 - 4711", "log.example:8443/"])
+def test_a_tile_log_has_one_origin(tiles: Log, origin: str) -> None:
+    """Signed by the log's key, in the origin's own name and in the log's."""
+    entry = tiles.entry(TILE, at=None)
+    note = tiles.note(leaf_hash(entry.body), origin=origin)
+    for name in (tiles.name, origin.partition(" ")[0]):
+        proof = tiles.included(entry.body, checkpoint=f"{note}\n{tiles.line(note, name=name)}")
+        refused(replace(entry, inclusion=proof), tiles, "not of the log", Asked(times=(INTEGRATED,)))
 
 
 @pytest.mark.case("TIME-005")
@@ -317,7 +359,7 @@ def test_the_proofs_root_alone_is_no_ones_word(log: Log) -> None:
 @pytest.mark.parametrize("kind", ["log", "tiles"])
 def test_a_checkpoint_is_signed_by_the_log(kind: str, request: pytest.FixtureRequest) -> None:
     log: Log = request.getfixturevalue(kind)
-    entry = log.entry(RECORD)
+    entry = log.entry(RECORD if kind == "log" else TILE, at=INTEGRATED if kind == "log" else None)
     note = log.note(leaf_hash(entry.body))
     lines = {
         "another key": note_line(log.name, log.key_id[:4], Log(ed=kind == "tiles").sign(note.encode())),
@@ -334,13 +376,13 @@ def test_a_checkpoint_is_signed_by_the_log(kind: str, request: pytest.FixtureReq
 @pytest.mark.parametrize("kind", ["log", "tiles"])
 def test_signatures_of_others_are_tolerated_in_any_order(kind: str, request: pytest.FixtureRequest) -> None:
     log: Log = request.getfixturevalue(kind)
-    entry = log.entry(RECORD)
+    entry = log.entry(RECORD if kind == "log" else TILE, at=INTEGRATED if kind == "log" else None)
     note = log.note(leaf_hash(entry.body))
     witness = note_line("witness.example", b"\x04abc", b"cosignature")
     unknown = note_line(log.name, b"none", b"of the same name")
     for order in ((witness, unknown, log.line(note)), (log.line(note), witness), (log.line(note), log.line(note))):
         proof = log.included(entry.body, checkpoint=f"{note}\n{''.join(order)}")
-        assert verified(replace(entry, inclusion=proof), log) == INTEGRATED
+        assert verified(replace(entry, inclusion=proof), log) == (INTEGRATED if kind == "log" else None)
 
 
 def test_a_later_entry_is_proven_by_its_path(log: Log) -> None:
@@ -390,14 +432,14 @@ def test_a_time_that_is_none_is_refused_though_signed(log: Log, seconds: int | N
 def test_the_window_of_the_log_is_closed_at_both_ends(log: Log, *, late: bool) -> None:
     end, beyond = (NOW, NOW + timedelta(seconds=1)) if late else (NOW - timedelta(days=9), NOW - timedelta(days=10))
     window = Window(start=NOW - timedelta(days=9), end=NOW)
-    asked = Asked(logs=(replace(log.trusted, valid=window),))
+    asked = Asked(logs=(dataclasses.replace(log.trusted, valid=window),))
     assert verified(log.entry(RECORD, at=end), log, asked) == end
     refused(log.entry(RECORD, at=beyond), log, "outside the window", asked)
 
 
 @pytest.mark.case("TIME-009")
 def test_without_a_time_of_its_own_the_window_holds_for_every_verified_time(tiles: Log) -> None:
-    ended = replace(tiles.trusted, valid=Window(start=NOW - timedelta(days=9), end=NOW - timedelta(days=1)))
+    ended = dataclasses.replace(tiles.trusted, valid=Window(start=NOW - timedelta(days=9), end=NOW - timedelta(days=1)))
     inside, outside = NOW - timedelta(days=2), NOW - timedelta(hours=1)
     entry = tiles.entry(TILE, at=None)
     assert verified(entry, tiles, Asked(logs=(ended,), times=(inside,))) is None
@@ -411,7 +453,7 @@ def test_an_entry_of_an_unknown_log_is_refused(log: Log, tiles: Log) -> None:
 
 
 def test_of_two_logs_with_one_id_either_may_hold_it(log: Log) -> None:
-    gone = replace(log.trusted, valid=Window(start=NOW - timedelta(days=90), end=NOW - timedelta(days=60)))
+    gone = dataclasses.replace(log.trusted, valid=Window(start=NOW - timedelta(days=90), end=NOW - timedelta(days=60)))
     for logs in ((gone, log.trusted), (log.trusted, gone)):
         assert verified(log.entry(RECORD), log, Asked(logs=logs)) == INTEGRATED
     refused(log.entry(RECORD), log, "outside the window", Asked(logs=(gone, gone)))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_der_x509_certificate
 
-from controller.core.errors import MalformedDocument
+from controller.core.errors import MalformedDocument, NotVerified
 from controller.trust.keys import parse_public_key
 from controller.trust.root import (
     Require,
@@ -128,7 +133,7 @@ class TestMaterial:
     def test_a_log_without_id_is_named_by_its_key(self) -> None:
         assert material(lambda document: document["tlogs"][0].pop("logId")).logs[0].key_id == acme().rekor.key.id
 
-    @pytest.mark.parametrize("details", [None, "", "PKIX_ED25519_PH", "ML_DSA_65", "PKCS1_RSA_PKCS1V5", "pkix_ed25519"])
+    @pytest.mark.parametrize("details", [None, "", "PKIX_ED25519_PH", "ML_DSA_65", "PKCS1_RSA_PSS", "pkix_ed25519"])
     @pytest.mark.parametrize("kind", ["tlogs", "ctlogs"])
     def test_a_log_with_a_key_of_an_unknown_kind_is_left_out(self, kind: str, details: str | None) -> None:
         def change(document: dict[str, Any]) -> None:
@@ -136,6 +141,38 @@ class TestMaterial:
 
         found, whole = material(change), material()
         assert len(found.logs) + len(found.ct_logs) == len(whole.logs) + len(whole.ct_logs) - 1
+        assert found.left_out == (f"{kind}[0] is left out: keys of kind {details or ''!r} are not known",)
+        assert not whole.left_out
+
+    @pytest.mark.parametrize("size", [2048, 4096])
+    @pytest.mark.parametrize("details", ["PKCS1_RSA_PKCS1V5", "PKIX_RSA_PKCS1V5"])
+    @pytest.mark.parametrize("kind", ["tlogs", "ctlogs"])
+    def test_deprecated_names_of_rsa_keys_are_known(self, kind: str, details: str, size: int) -> None:
+        """Staging's CT log has a key in the form of PKCS#1."""
+        private = rsa.generate_private_key(65537, size)
+        key = private.public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        raw = key.public_bytes(Encoding.DER, PublicFormat.PKCS1) if details.startswith("PKCS1") else spki
+
+        def change(document: dict[str, Any]) -> None:
+            document[kind][0]["publicKey"].update(keyDetails=details, rawBytes=b64(raw))
+            document[kind][0].pop("logId")
+
+        found = material(change)
+        log = (found.logs if kind == "tlogs" else found.ct_logs)[0]
+        assert (log.key.spki, log.key_id) == (spki, hashlib.sha256(spki).digest())
+        log.key.verify(private.sign(b"it", padding.PKCS1v15(), SHA256()), b"it")
+        salted = private.sign(b"it", padding.PSS(padding.MGF1(SHA256()), 32), SHA256())
+        with pytest.raises(NotVerified):
+            log.key.verify(salted, b"it")
+
+    @pytest.mark.parametrize("raw", [b"junk", KeyPair("key").spki])
+    def test_a_deprecated_name_is_of_rsa_keys_alone(self, raw: bytes) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["ctlogs"][0]["publicKey"].update(keyDetails="PKCS1_RSA_PKCS1V5", rawBytes=b64(raw))
+
+        with pytest.raises(MalformedDocument, match=r"ctlogs\[0\]\.publicKey"):
+            material(change)
 
     @pytest.mark.case("KEY-006")
     @pytest.mark.parametrize("kind", ["tlogs", "ctlogs"])
@@ -151,6 +188,20 @@ class TestMaterial:
     def test_a_certificate_that_cannot_be_read_breaks_the_root(self, kind: str, raw: bytes) -> None:
         def change(document: dict[str, Any]) -> None:
             document[kind][0]["certChain"]["certificates"][0] = {"rawBytes": b64(raw)}
+
+        with pytest.raises(MalformedDocument, match=rf"{kind}\[0\]\.certChain"):
+            material(change)
+
+    @pytest.mark.parametrize("kind", ["certificateAuthorities", "timestampAuthorities"])
+    @pytest.mark.parametrize("named", ["issuer", "subject"])
+    def test_a_certificate_whose_names_cannot_be_read_breaks_the_root(self, kind: str, named: str) -> None:
+        def change(document: dict[str, Any]) -> None:
+            entry = document[kind][0]["certChain"]["certificates"][0]
+            der = bytearray(base64.b64decode(entry["rawBytes"]))
+            name: bytes = getattr(load_der_x509_certificate(bytes(der)), named).public_bytes()
+            at = (der.rindex if named == "subject" else der.index)(name)
+            der[at + len(name) - 1] = 0xFF  # no end of a UTF-8 string
+            entry["rawBytes"] = b64(bytes(der))
 
         with pytest.raises(MalformedDocument, match=rf"{kind}\[0\]\.certChain"):
             material(change)

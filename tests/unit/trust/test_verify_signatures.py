@@ -8,6 +8,9 @@ import pytest
 from controller.core.evidence import Kind
 from controller.core.image import Digest, Repository
 from controller.core.predicates import SIMPLE_SIGNING
+from controller.trust.artifact import Artifact, verify_bundle
+from controller.trust.keys import parse_public_key
+from controller.trust.root import public_good
 from controller.wire.candidate import Candidate, Container
 from tests.support.foundry import (
     BUNDLE_V03,
@@ -20,7 +23,7 @@ from tests.support.foundry import (
     encode,
     statement,
 )
-from tests.support.judging import SUBJECT, proven, refused, signed
+from tests.support.judging import MANIFEST, NOW, SUBJECT, proven, refused, signed
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +106,14 @@ class TestImageSignatures:
 
     @pytest.mark.case("BIND-019")
     def test_a_message_signature_counts_as_nothing(self, foundry: Foundry) -> None:
-        message = {"messageDigest": {"algorithm": "SHA2_256", "digest": b64(bytes.fromhex(SUBJECT.hex))}}
-        document = foundry.bundle_document(None) | {"messageSignature": {**message, "signature": "AAAA"}}
-        found = refused(Layer(media_type=BUNDLE_V03, content=encode(document)), foundry.roots)
-        assert found.kind is Kind.OTHER  # so that findings say NoProvenance and NoSignature
+        """A known key signed the image's own manifest: `verify-bundle` believes it, and no image is known by it."""
+        message = {
+            "messageDigest": {"algorithm": "SHA2_256", "digest": b64(bytes.fromhex(SUBJECT.hex))},
+            "signature": b64(foundry.key.sign(MANIFEST)),
+        }
+        document = encode(foundry.bundle_document(None) | {"messageSignature": message})
+        key = parse_public_key(foundry.key.pem)
+        verify_bundle(document, artifact=Artifact.of(MANIFEST), by=key, sigstore=public_good(), now=NOW)
+        found = refused(Layer(media_type=BUNDLE_V03, content=document), foundry.roots)
+        assert (found.kind, found.step) == (Kind.OTHER, 0)  # so that findings say NoProvenance and NoSignature
+        assert found.detail == "a message signature states nothing about what it signed"

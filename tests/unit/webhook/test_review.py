@@ -151,6 +151,7 @@ async def test_before_every_kind_was_loaded_everything_is_refused() -> None:
 
 
 @pytest.mark.case("SVC-007")
+@pytest.mark.case("SVC-010")
 @pytest.mark.parametrize(
     "error", [KeyError("secret-token"), RecursionError(), MemoryError(), ExceptionGroup("x", [OSError()])]
 )

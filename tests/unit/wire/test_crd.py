@@ -55,9 +55,12 @@ def test_every_schema_is_structural_and_bounded() -> None:
                     assert node["x-kubernetes-preserve-unknown-fields"] is True, where
 
 
-def test_every_field_of_the_root_is_described() -> None:
+def test_every_field_and_kind_is_described() -> None:
     for kind in KINDS.values():
         assert crd.render_definition(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"]
+        for path, node in nodes(crd.structural_schema(kind.spec)):
+            for name, field in node.get("properties", {}).items():
+                assert field.get("description", "").endswith((".", ")")), f"{kind.name} {path}.{name}"
 
 
 def test_no_default_makes_one_of_two_alternatives_appear() -> None:

@@ -13,6 +13,7 @@ from controller.wire.dockerconfig import (
     Credential,
     DockerConfig,
     Program,
+    parse_docker_cfg,
     parse_docker_config,
     parse_program_answer,
 )
@@ -161,3 +162,22 @@ def test_what_a_program_prints() -> None:
         with pytest.raises(MalformedDocument) as caught:
             parse_program_answer(content)
         assert "secret" not in str(caught.value)
+
+
+def test_the_older_form_is_what_stands_under_auths_alone() -> None:
+    auths = {"ghcr.io/acme": auth("team"), "ghcr.io": auth("host"), "empty.example": {}}
+    assert parse_docker_cfg(json.dumps(auths).encode()) == parse(auths=auths)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"ghcr.io": 1}', b'{"ghcr.io": {"auth": "aGlkZGVu"}}', b'{"a": {}, "a": {}}']
+)
+def test_the_older_form_has_one_meaning_and_its_message_no_secret(content: bytes) -> None:
+    with pytest.raises(MalformedDocument) as caught:
+        parse_docker_cfg(content)
+    assert "aGlkZGVu" not in str(caught.value)
+
+
+def test_what_a_file_says_itself_leaves_out_every_program() -> None:
+    config = parse(auths={"ghcr.io": auth("host")}, credHelpers={"other.example": "cloud"}, credsStore="desktop")
+    assert config.told == parse(auths={"ghcr.io": auth("host")})

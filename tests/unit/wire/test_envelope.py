@@ -15,7 +15,7 @@ def document(**changes: object) -> bytes:
 def test_an_envelope_is_decoded() -> None:
     signatures = [{"keyid": "one", "sig": b64(b"first")}, {"keyid": None, "sig": b64(b"second"), "cert": "PEM"}]
     assert parse_envelope(document(signatures=signatures, extra=1)) == Envelope(
-        payload_type="text/plain", payload=b"hello", signatures=(b"first", b"second")
+        payload_type="text/plain", payload=b"hello", signatures=(b"first", b"second"), certified=True
     )
 
 

@@ -75,7 +75,8 @@ def test_duplicate_keys_are_refused_at_any_depth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("dsse", "0.0.2"), ("rekord", "0.0.1"), ("hashedrekord", "0.0.3"), ("\n", "")]
+    ("kind", "version"),
+    [("dsse", "0.0.2"), ("rekord", "0.0.2"), ("rfc3161", "0.0.1"), ("hashedrekord", "0.0.3"), ("\n", "")],
 )
 def test_other_kinds_are_not_known(kind: str, version: str) -> None:
     with pytest.raises(MalformedAttestation, match="are not known") as refused:
@@ -115,6 +116,10 @@ def test_a_tile_log_names_one_verifier(certificate: bytes | None, key: bytes | N
         b64(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" * 2),
         b64(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END PUBLIC KEY-----\n"),
         b64(b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\nAA-A\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\nAA_A\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+        b64(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\n"),
     ],
 )
 def test_a_verifier_is_one_pem_block(verifier: str) -> None:

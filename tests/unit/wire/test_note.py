@@ -39,6 +39,7 @@ def test_a_checkpoint_and_its_signatures_are_read() -> None:
         (f"{NOTE}\n{LINE * (MAX_SIGNATURES + 1)}", "signatures"),
         (f"\n{ROOT}\n\n{LINE}", "no origin"),
         (f"log.example\n7\n\n{LINE}", "no origin"),
+        (f"\n7\n{ROOT}\n\n{LINE}", "no origin"),
         (f"log.example\n\ud800\n{ROOT}\n\n{LINE}", "number of leaves"),
         (f"log.\ud800\n7\n{ROOT}\n\n{LINE}", "lone surrogates"),
     ],

@@ -137,7 +137,7 @@ def test_templates_and_conditions_of_alternatives_are_looked_at_too() -> None:
 
 
 @pytest.mark.case("POL-014")
-@pytest.mark.parametrize("expression", ["nosuch == 1", "1 + 'a' == 2", "'text'"])
+@pytest.mark.parametrize("expression", ["nosuch == 1", "1 + 'a' == 2", "'text'", "!has(image.repositry)"])
 def test_a_bad_condition_is_told_beside_other_problems(expression: str) -> None:
     entry = {**objects.ALTERNATIVE["attestations"][0], "conditions": [{"name": "a", "expression": expression}]}
     found = problems(policy(mode="x", require={"attestations": [entry]}))

@@ -41,6 +41,38 @@ def test_a_level_without_a_source_is_told() -> None:
     assert told(sound(require={"sources": SOURCES, "anyOf": alternatives})) == set()
 
 
+@pytest.mark.case("SRC-040")
+@pytest.mark.parametrize("part", ["builders", "build", "sourceLevel", "dependencies"])
+def test_whatever_is_asked_of_a_build_and_not_of_its_source_is_told(part: str) -> None:
+    asked = {part: objects.ALTERNATIVE[part]}
+    assert told(sound(require=asked)) == {"spec.require.sources"}
+    assert told(sound(require={**asked, "sources": SOURCES})) == set()
+    assert told(sound(require={"signatures": [{"signers": [named_key()]}]})) == set()
+
+
+def test_sources_of_every_alternative_are_sources_of_the_whole() -> None:
+    alternatives = [{"buildLevel": 3, "sources": SOURCES}, {"sources": SOURCES}]
+    assert told(sound(require={"builders": ["ours"], "anyOf": alternatives})) == set()
+    assert told(sound(require={"builders": ["ours"], "anyOf": [*alternatives, {"buildLevel": 1}]})) == {
+        "spec.require.sources"
+    }
+
+
+@pytest.mark.parametrize(
+    "ref", ["main", "v*", "*", "heads/main", "refs", "ref*", "tags/**", "/refs/heads/main", "refs*"]
+)
+def test_a_ref_that_none_can_match_is_told(ref: str) -> None:
+    sources = [{**SOURCES[0], "refs": ["refs/heads/main", ref]}]
+    assert told(sound(require={"sources": sources})) == {"spec.require.sources[0].refs[1]"}
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/tags/v*", "**", "**/main", "*/heads/main", "re*/heads/*", "refs/**", "**s/**", "r**main"]
+)
+def test_a_ref_that_some_can_match_is_not_talked_about(ref: str) -> None:
+    assert told(sound(require={"sources": [{**SOURCES[0], "refs": [ref]}]})) == set()
+
+
 @pytest.mark.parametrize("images", [None, ["**"], ["ghcr.io/acme/*", "*/**"]])
 def test_enforcing_on_every_image_is_told(images: list[str] | None) -> None:
     match = None if images is None else {"images": images}
@@ -83,6 +115,7 @@ def test_a_namespaced_policy_that_only_reports_is_told() -> None:
 def test_believing_everybody_is_told_wherever_signers_stand(subject: Document) -> None:
     anybody = [{"certificate": {"issuer": "https://accounts.example", **subject}}]
     require = {
+        "sources": SOURCES,
         "signatures": [{"signers": anybody}],
         "sbom": {"signers": anybody},
         "attestations": [{"predicateType": "https://a.example/v1", "signers": anybody}],

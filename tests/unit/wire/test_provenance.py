@@ -125,6 +125,30 @@ def test_the_invocation_id_is_read_as_buildkit_spells_it(name: str, expected: st
     assert read(changed("runDetails", metadata={name: "run/2"})).invocation_id == expected
 
 
+@pytest.mark.case("SUM-028")
+@pytest.mark.parametrize(
+    ("said", "complete"),
+    [
+        ({}, (True, True)),
+        ({"request": True, "resolvedDependencies": True}, (True, True)),
+        ({"request": True, "resolvedDependencies": False}, (True, False)),
+        ({"request": False, "resolvedDependencies": True}, (False, True)),
+    ],
+)
+def test_buildkit_says_whether_parameters_and_dependencies_are_complete(
+    said: dict[str, bool], complete: tuple[bool, bool]
+) -> None:
+    found = read(changed("runDetails", metadata={"buildkit_completeness": said}))
+    assert (found.parameters_complete, found.dependencies_complete) == complete
+
+
+@pytest.mark.case("SUM-028")
+def test_a_dependency_keeps_all_that_could_name_an_image() -> None:
+    one = {"name": "base", "mediaType": "application/x", "downloadLocation": "docker://a/b", "digest": {"sha256": "aa"}}
+    (found,) = read(changed("buildDefinition", resolvedDependencies=[one])).dependencies
+    assert (found.uri, found.name, found.media_type, found.download_location) == (None, *list(one.values())[:3])
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -144,3 +144,10 @@ def test_parameters_are_complete_unless_the_predicate_says_otherwise(
         said = {name: completeness[0]} if completeness else {}
         found = read(predicate_type, make(metadata={"completeness": said or None}))
         assert found.parameters_complete is complete
+
+
+@pytest.mark.case("SUM-028")
+@pytest.mark.parametrize(("said", "complete"), [({}, True), ({"materials": True}, True), ({"materials": False}, False)])
+def test_materials_are_complete_unless_the_predicate_says_otherwise(said: dict[str, bool], *, complete: bool) -> None:
+    for predicate_type, make in ((PROVENANCE_V01, v01), (PROVENANCE_V02, v02)):
+        assert read(predicate_type, make(metadata={"completeness": said})).dependencies_complete is complete

@@ -1,0 +1,80 @@
+"""The real processes under the load of the demo, scraped by a real Prometheus, which alerts and panels are asked of."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.demo.folder import DemoFolder
+from controller.demo.run import Stage, ask_all, set_stage
+from controller.wire.policy import KINDS
+from tests.support import objects
+from tests.support.controlplane import ControlPlane
+from tests.support.operator import API, Operator, install, put
+from tests.support.prometheus import SCRAPE_SECONDS, Prometheus
+from tests.support.webhook import Webhook
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "charts/navicert/rules.yaml"
+PANELS: list[dict[str, Any]] = json.loads((ROOT / "charts/navicert/dashboards/navicert.json").read_text())["panels"]
+# What Grafana fills in; the windows are as short as the test.
+WINDOWS = {"$__rate_interval": "20s", "$__range": "5m"}
+TUF = {"sigstore": {"tuf": {"url": "https://127.0.0.1:1/tuf", "root": "{}", "target": "trusted_root.json"}}}
+OBJECTS = (
+    objects.document("TrustRoot", "refreshed", TUF),
+    objects.root("ending", {"name": "release", "pem": objects.new_pem(), "notAfter": "2099-01-01T00:00:00Z"}),
+    objects.policy("broken", require={"buildLevel": 1, "builders": ["nobody"]}),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programs:
+    """Both programs in a cluster with one sound root, one that can't be refreshed, and a policy that is broken."""
+
+    operator: Operator
+    webhook: Webhook
+
+
+@contextmanager
+def programs(folder: Path) -> Iterator[Programs]:
+    with ControlPlane(folder / "controlplane") as plane:
+        install(plane)
+        for document in OBJECTS:
+            put(plane.client(), f"{API}/{KINDS[document['kind']].plural}/{document['metadata']['name']}", document)
+        with (
+            Operator(plane, folder / "operator") as operator,
+            Webhook(folder / "webhook", "--kubeconfig", plane.admin_kubeconfig) as webhook,
+        ):
+            webhook.wait_synced()
+            yield Programs(operator=operator, webhook=webhook)
+
+
+@asynccontextmanager
+async def under_load(folder: Path, running: Programs, rounds: int) -> AsyncIterator[Prometheus]:
+    """Scrapes everything while the demo asks all it knows so many times."""
+    with tempfile.TemporaryDirectory(dir=folder) as demo:
+        async with set_stage(DemoFolder(Path(demo))) as stage:
+            targets = {"webhook": running.webhook.status, "operator": running.operator.status, "demo": status_of(stage)}
+            with Prometheus(folder / "prometheus", targets, RULES) as prometheus:
+                for _ in range(rounds):
+                    rows = await ask_all(stage, lambda _: None)
+                    assert all(row.as_expected for row in rows)
+                    await asyncio.sleep(2 * SCRAPE_SECONDS)
+                yield prometheus
+
+
+def status_of(stage: Stage) -> str:
+    return next(str(line["address"]) for line in stage.webhook.log_lines() if line.get("serves") == "status")
+
+
+def filled(expression: str) -> str:
+    """The expression with what Grafana would put in place of its variables."""
+    for name, value in WINDOWS.items():
+        expression = expression.replace(name, value)
+    return expression

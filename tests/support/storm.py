@@ -1,0 +1,185 @@
+"""Clients that create pods without pause, each answer compared with what it must be, counted by kind and phase."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.support.controlplane import Credentials
+from tests.support.processes import wait_until
+from tests.support.reviews import container
+
+DENIED = "denied the request"  # how an API server quotes a webhook that answered
+REQUEST_SECONDS = 30.0
+PAUSE_SECONDS = 0.05  # after an answer that never came: nobody hammers a closed door
+
+
+class Answered(Enum):
+    """What became of one pod."""
+
+    ADMITTED = "admitted as it must be"
+    REFUSED = "refused as it must be"
+    WRONGLY_ADMITTED = "admitted, and must not be"
+    WRONGLY_REFUSED = "refused, and must not be, or for another reason"
+    UNJUDGED = "the API server did not reach the webhook"
+    NO_API_SERVER = "the API server did not answer, or could not work"
+
+
+RIGHT = frozenset({Answered.ADMITTED, Answered.REFUSED})
+OUTAGE = frozenset({Answered.UNJUDGED, Answered.NO_API_SERVER})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """An image, and the word of the refusal that it must meet; None: it must be admitted."""
+
+    image: str
+    word: str | None = None
+
+    def answered(self, status: int, message: str) -> Answered:
+        """What this answer of the API server is."""
+        if status == HTTPStatus.CREATED:
+            return Answered.ADMITTED if self.word is None else Answered.WRONGLY_ADMITTED
+        if DENIED in message:
+            right = self.word is not None and self.word in message and status == HTTPStatus.FORBIDDEN
+            return Answered.REFUSED if right else Answered.WRONGLY_REFUSED
+        return Answered.UNJUDGED if "calling webhook" in message else Answered.NO_API_SERVER
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What became of the pods of each phase, with the first messages of what was not right, and the longest answer."""
+
+    counts: dict[str, Counter[Answered]] = field(default_factory=lambda: defaultdict(Counter))
+    told: dict[tuple[str, Answered], str] = field(default_factory=dict)
+    longest: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def of(self, *kinds: Answered) -> int:
+        return sum(counts[kind] for counts in self.counts.values() for kind in kinds)
+
+    def lines(self) -> Iterator[str]:
+        """One for each phase, and one for each kind of wrong answer in it."""
+        for phase, counts in self.counts.items():
+            right, wrong = sum(counts[one] for one in RIGHT), counts.total() - sum(counts[one] for one in RIGHT)
+            yield (
+                f"{phase:<28} {self.seconds.get(phase, 0):5.1f} s, {right:5} right, {wrong:4} not,"
+                f" slowest answer {self.longest[phase]:4.1f} s"
+            )
+            for kind in counts.keys() - RIGHT:
+                yield f"    {counts[kind]} x {kind.value}: {self.told[phase, kind]}"
+
+
+class Storm:
+    """Threads that create pods of the expected images in turn, each over a connection that it keeps."""
+
+    def __init__(self, credentials: Credentials, namespace: str, expected: tuple[Expected, ...]) -> None:
+        self._address = urlsplit(credentials.server).netloc
+        self._tls = ssl.create_default_context(cafile=str(credentials.ca_file))
+        if credentials.certificate is not None:
+            self._tls.load_cert_chain(*credentials.certificate)
+        self._path = f"/api/v1/namespaces/{namespace}/pods"
+        self._expected = expected
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._phase = "before"
+        self.tally = Tally()
+
+    @contextmanager
+    def raging(self, *, clients: int) -> Iterator[None]:
+        """Meanwhile so many clients create pods. What is answered outside of a phase counts as `before`."""
+        threads = [threading.Thread(target=self._create_on, args=(number,)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            for thread in threads:
+                thread.join()
+
+    @contextmanager
+    def phase(self, name: str, *, least: int = 40) -> Iterator[None]:
+        """What is answered meanwhile is counted here. It ends when all is well again: `least` right answers in a row.
+
+        Raises TimeoutError when that does not come about.
+        """
+        started, self._phase = time.monotonic(), name
+        yield
+        wrong, seen = self._figures()
+
+        def well() -> bool:
+            nonlocal wrong, seen
+            now_wrong, now_seen = self._figures()
+            if now_wrong != wrong:
+                wrong, seen = now_wrong, now_seen
+            return now_seen - seen >= least
+
+        wait_until(well, timeout=30)
+        self.tally.seconds[name] = time.monotonic() - started
+
+    def _figures(self) -> tuple[int, int]:
+        with self._lock:
+            everything = sum(counts.total() for counts in self.tally.counts.values())
+            return everything - self.tally.of(*RIGHT), everything
+
+    def _create_on(self, number: int) -> None:
+        connection = http.client.HTTPSConnection(self._address, context=self._tls, timeout=REQUEST_SECONDS)
+        with closing(connection):
+            self._create_over(connection, number)
+
+    def _create_over(self, connection: http.client.HTTPSConnection, turn: int) -> None:
+        while not self._ended.is_set():
+            expected, turn = self._expected[turn % len(self._expected)], turn + 1
+            started = time.monotonic()
+            try:
+                status, message = self._create(connection, expected.image)
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self._count(Answered.NO_API_SERVER, type(error).__name__, time.monotonic() - started)
+                time.sleep(PAUSE_SECONDS)
+                continue
+            kind = expected.answered(status, message)
+            self._count(kind, f"{status} {message}", time.monotonic() - started)
+
+    def _create(self, connection: http.client.HTTPSConnection, image: str) -> tuple[int, str]:
+        document = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"generateName": "storm-"},
+            "spec": {"containers": [container(image)]},
+        }
+        connection.request("POST", self._path, json.dumps(document), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, _message(answer.read())
+
+    def _count(self, kind: Answered, told: str, seconds: float) -> None:
+        with self._lock:
+            phase = self._phase
+            self.tally.counts[phase][kind] += 1
+            self.tally.told.setdefault((phase, kind), told[:300])
+            self.tally.longest[phase] = max(self.tally.longest[phase], seconds)
+
+
+def _message(body: bytes) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
+    return str(document.get("message", "")) if isinstance(document, Mapping) else ""
+
+
+def images_in(pods: Mapping[str, Any]) -> Counter[str]:
+    """How many of these pods run which image."""
+    return Counter(one["image"] for pod in pods["items"] for one in pod["spec"]["containers"])
