@@ -22,8 +22,9 @@ from tests.support import objects
 from tests.support.chart import Document
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, MUTATING, NAME, ROOT, SECRETS, VALIDATING, Operator, make_ready, put
+from tests.support.pki import Authority
 from tests.support.processes import wait_until
-from tests.support.reviews import container, encoded, review
+from tests.support.reviews import container, encoded, review, templated
 from tests.support.reviews import pod as reviewed_pod
 from tests.support.running import create, delete, pod, running, workload
 from tests.support.secrets import put_secret
@@ -35,6 +36,7 @@ DIGEST = f"sha256:{'a' * 64}"
 IMAGE, STRANGER = (f"127.0.0.1:1/{name}/web@{DIGEST}" for name in ("acme", "strangers"))  # nobody answers there
 SHOP, GHOST = "shop", "ghost"
 TOPS = ("ReplicationController", "StatefulSet", "DaemonSet", "CronJob", "Deployment")
+PULLED = [{"name": "pull"}]  # a Secret that nobody made: asking for it takes the right to
 BETWEEN = {"CronJob": "Job", "Deployment": "ReplicaSet"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 PLACES = {
@@ -72,19 +74,27 @@ class Life:
     def client(self) -> Client:
         return self.plane.client()
 
-    def setting(self, option: str) -> str:
-        """What the chart tells the operator by this option."""
+    @property
+    def arguments(self) -> list[str]:
+        """What the chart tells the operator."""
         (operator,) = (
             one for one in self.documents if one["kind"] == "Deployment" and "operator" in str(one["metadata"])
         )
         (program,) = operator["spec"]["template"]["spec"]["containers"]
-        arguments: list[str] = program["args"]
-        return next(one for one in arguments if one.startswith(f"--{option}="))
+        return list(program["args"])
+
+    def setting(self, option: str) -> str:
+        return next(one for one in self.arguments if one.startswith(f"--{option}="))
 
     @cached_property
     def form(self) -> tuple[str, str] | None:
         """API version and kind of the reports."""
         return REPORTS.get(self.setting("reports").partition("=")[2])
+
+    @property
+    def pulling(self) -> tuple[str, ...]:
+        """The option that has images read by their pods' own Secrets, where it is given."""
+        return tuple(one for one in self.arguments if one == "--pod-pull-secrets")
 
     @property
     def own_certificates(self) -> bool:
@@ -145,15 +155,24 @@ def live(life: Life) -> None:
     pods = _populate(life)
     _hold_certificates(life)
     environment = {**os.environ, "SSL_CERT_FILE": str(life.repository.authority)}
-    options = (life.setting("certificates"), life.setting("reports"))
+    options = (life.setting("certificates"), life.setting("reports"), *life.pulling)
     kubeconfig = life.plane.service_account_kubeconfig(HOME, "navicert-webhook")
+    callers = Authority("callers")
+    (life.folder / "callers.crt").write_bytes(callers.certificate)
+    asked_by: tuple[str | Path, ...] = ("--client-ca", life.folder / "callers.crt", *life.pulling)
     with (
-        Webhook(life.folder / "webhook", "--kubeconfig", kubeconfig, "--namespace", HOME) as webhook,
+        Webhook(life.folder / "webhook", "--kubeconfig", kubeconfig, "--namespace", HOME, *asked_by) as webhook,
         Operator(life.plane, life.folder / "operator", *options, account="navicert-operator", env=environment),
     ):
+        webhook.tls.load_cert_chain(*callers.client("apiserver").write(life.folder, "caller"))
         webhook.wait_synced()
-        unheard = review(reviewed_pod(container(IMAGE)), namespace="nobody-heard-of-it")
-        assert webhook.ask("POST", "/validate?timeout=5s", encoded(unheard))[0] == HTTPStatus.OK
+        subject = reviewed_pod(container(IMAGE), imagePullSecrets=PULLED)
+        for asked in (
+            review(subject, namespace="nobody-heard-of-it"),
+            review(subject, namespace=SHOP),
+            review(templated("Deployment", reviewed_pod(container(IMAGE))), kind="Deployment", namespace=SHOP),
+        ):
+            assert webhook.ask("POST", "/validate?timeout=5s", encoded(asked))[0] == HTTPStatus.OK
         _register(life)
         _refresh_root(life)
         _report(life, pods)
@@ -191,6 +210,7 @@ def _populate(life: Life) -> list[Document]:
         made = create(client, workload(between, f"{kind.lower()}-1", IMAGE, owner=owner)) if between else owner
         pods.append(running(pod(f"{kind.lower()}-0", IMAGE, owner=made), IMAGE))
     for one in pods:
+        one["spec"]["imagePullSecrets"] = PULLED
         create(client, one)
     _, ghost = client.delete(f"/api/v1/namespaces/{GHOST}")
     client.request("PUT", f"/api/v1/namespaces/{GHOST}/finalize", {**ghost, "spec": {}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,15 @@ import pytest
 from tests.chart.living import Life, install_kinds, live, people
 from tests.chart.valuesets import VALUES, rendered
 from tests.support.controlplane import ControlPlane
-from tests.support.rights import AUDIT_POLICY, forbidden, granted, used
+from tests.support.rights import AUDIT_POLICY, Right, forbidden, granted, used
 from tests.support.tufrepository import TufRepository
 
-LIVED = ("as it comes", "certificates by cert-manager, no reports", "bare")
+LIVED = (
+    "as it comes",
+    "certificates by cert-manager, no reports",
+    "images read by their pods' own Secrets",
+    "bare",
+)
 
 
 @pytest.fixture
@@ -52,7 +58,13 @@ def test_every_right_is_used_and_none_is_lacking(name: str, begin: Callable[[str
     live(life)
     log = life.folder / "audit.log"
     assert forbidden(log) == set()
-    assert [str(one) for one in sorted(set(given) - used(log, given))] == []
+    unused = set(given) - used(log, given)
+    assert [str(one) for one in sorted(unused) if not _within_a_wider_one(one, given)] == []
+
+
+def _within_a_wider_one(right: Right, given: list[Right]) -> bool:
+    """Whether the account has it for every object besides: the log names that right, and another set shows this one."""
+    return bool(right.name) and replace(right, role=f"Cluster{right.role}", name="") in given
 
 
 @pytest.mark.case("OPS-008")

@@ -35,6 +35,10 @@ VALUES: dict[str, dict[str, Any]] = {
         "exemptNamespaces": ["calico-system"],
         "uncovered": "Deny",
     },
+    "images read by their pods' own Secrets": {
+        "podPullSecrets": True,
+        "clientCA": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    },
     "watched by Prometheus and Grafana": {
         "metrics": {
             "serviceMonitor": {"enabled": True, "labels": {"release": "kps"}, "interval": "15s"},

@@ -118,15 +118,6 @@ affinity:
 {{- end }}
 {{- end -}}
 
-{{/* What both programs may read where workloads are pulled by Secrets of their own. One by one: nobody lists them. */}}
-{{- define "navicert.pullRules" -}}
-{{- if .Values.podPullSecrets }}
-- apiGroups: [""]
-  resources: [secrets, serviceaccounts]
-  verbs: [get]
-{{- end }}
-{{- end -}}
-
 {{/* Volumes bear numbers: what is a name of a Secret need not be one of a volume. */}}
 {{- define "navicert.registryMounts" -}}
 - {name: settings, mountPath: /settings, readOnly: true}
