@@ -81,20 +81,6 @@ class Workload:
     mirror: bool = False
     pulled_with: PulledWith = NO_SECRETS
 
-    def within(self, namespace_labels: Mapping[str, str] | None) -> "Workload":
-        """The same in a namespace with these labels."""
-        return Workload(
-            kind=self.kind,
-            namespace=self.namespace,
-            name=self.name,
-            form=self.form,
-            labels=self.labels,
-            images=self.images,
-            namespace_labels=namespace_labels,
-            mirror=self.mirror,
-            pulled_with=self.pulled_with,
-        )
-
 
 def read_image(text: str) -> tuple[str, ImageReference | None]:
     """What the text is when it is shown, and the reference that it is, if it is one."""

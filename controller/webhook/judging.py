@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -61,7 +61,7 @@ class Judge:
         snapshot, now = self.snapshot(), self.now()
         if workload.images:
             labels = await self.namespace_labels(workload.namespace, halfway(deadline))
-            workload = workload.within(labels)
+            workload = replace(workload, namespace_labels=labels)
         circumstances = Circumstances(
             now=now,
             deadline=deadline,
