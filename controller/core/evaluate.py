@@ -17,6 +17,7 @@ from controller.core.season import Season
 from controller.core.selection import Selected
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict
+from controller.core.work import size_of_labels
 from controller.core.workload import Form, Workload, WorkloadImage
 
 _UNCOVERED = {
@@ -109,8 +110,8 @@ def _findings(
     """What each policy finds, exceptions aside.
 
     For equal facts that is worked out once in a season. Besides evidence, policies and time these are all that has a
-    say: what conditions may cost hangs on the labels, and what else they look at in the workload ends the season. Where
-    the evidence of dependencies is at hand, it is judged anew.
+    say: conditions pay for the size of the labels, and one that looks at anything in the workload ends the season.
+    Where the evidence of dependencies is at hand, it is judged anew.
     """
     if evidence is None or image.reference is None:
         return tuple([_judge(workload, image, policy, applies, evidence, None) for policy, applies in selected])
@@ -122,8 +123,8 @@ def _findings(
 
     if moment.dependencies:
         return judge(Season(moment.now))
-    labels = tuple(sorted(workload.labels.items())) if selected.conditional else ()
-    about = (reference, workload.form, workload.namespace, labels, moment.work)
+    paid = size_of_labels(workload.labels) if selected.conditional else 0
+    about = (reference, workload.form, workload.namespace, paid, moment.work)
     return policies.recall.meanwhile(evidence, selected, about, moment.now, judge)
 
 

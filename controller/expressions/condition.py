@@ -14,7 +14,7 @@ from cel_expr_python.cel import Activation, Env, Expression, NewEnv, Type
 
 from controller.core.condition import Condition, Facts, Held
 from controller.core.text import printable
-from controller.core.work import MAX_WORK
+from controller.core.work import BYTES_OF_VALUE, MAX_WORK, size_of_labels
 from controller.expressions.bounds import Cost, bound_cost
 from controller.expressions.members import member_problem
 from controller.expressions.variables import TYPES, variables
@@ -23,7 +23,6 @@ MAX_EXPRESSION_CHARACTERS = 4096
 MAX_PREDICATE_BYTES = 512 * 1024
 CONVERSION_STEPS = 6  # what making values for the engine costs, in steps over them (measured)
 LEAST_SIZE = 64  # values: an expression over small things costs some microseconds, too
-BYTES_OF_VALUE = 32  # that cost no more than one value does
 _PUNCTUATION = (b",", b":", b"[", b"{")
 _OF_PREDICATE = frozenset({"provenance", "predicate"})
 _OF_REVIEW = frozenset({"now", "workload"})
@@ -101,9 +100,9 @@ def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Hel
 
 def _size(looked_at: Collection[str], facts: Facts) -> int:
     """How many values there are at most, counted by their punctuation; long texts count by their length."""
-    size, labels = LEAST_SIZE, facts.workload.labels
+    size = LEAST_SIZE
     if "workload" in looked_at:
-        size += len(labels) + sum(len(name) + len(value) for name, value in labels.items()) // BYTES_OF_VALUE
+        size += size_of_labels(facts.workload.labels)
     if not _OF_PREDICATE.isdisjoint(looked_at):
         predicate = facts.statement.predicate or b""
         size += sum(map(predicate.count, _PUNCTUATION)) + len(predicate) // BYTES_OF_VALUE

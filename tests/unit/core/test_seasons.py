@@ -175,6 +175,17 @@ def test_another_user_name_and_pod_are_no_part_of_it() -> None:
     assert counted.asked == 1
 
 
+def test_labels_count_by_their_size_and_none_is_kept() -> None:
+    """Who makes pods chooses their labels: what is remembered must not grow with them."""
+    counted = Counted(lambda _: Held.TRUE, lasting=True)
+    members = policies(asking(counted.condition))
+    for label in ("aaa", "bbb", "ccc"):
+        replace(SEED, pod=labelled(app=label)).judged(members)
+    assert counted.asked == 1
+    replace(SEED, pod=labelled(app="a", tier="b")).judged(members)
+    assert counted.asked == 2
+
+
 def test_what_looks_at_the_review_or_can_not_be_evaluated_is_asked_each_time() -> None:
     for held, lasting, asked in (
         (Held.TRUE, True, 1),
