@@ -71,17 +71,11 @@ async def decide(
 
 
 class _Asked(NamedTuple):
-    """What was asked about an image, and the answer as it comes; None, and what is known, where nothing has to be."""
+    """An image that needs evidence, the policies that are about it, and what is asked for them."""
 
     image: WorkloadImage
     selected: Selected
-    request: GatherRequest | None
-    answer: Awaitable[Evidence] | None
-
-    @property
-    def is_at_hand(self) -> bool:
-        """Whether nobody has to be waited for."""
-        return self.answer is None or isinstance(self.answer, Known)
+    request: GatherRequest
 
 
 class _Review:
@@ -101,26 +95,28 @@ class _Review:
         self._steps = self._needing = 0
 
     async def verdicts(self) -> Sequence[ImageVerdict]:
-        """One for each image, in their order. Where all evidence is at hand it takes no task of its own."""
-        asked: list[_Asked] = []
-        for image in self._workload.images:
-            await self.give_way()
-            asked.append(self._ask(image))
-        waiting = [place for place, one in enumerate(asked) if not one.is_at_hand]
-        found = await _all([self.look_up(asked[place]) for place in waiting]) if waiting else ()
-        told = dict(zip(waiting, found, strict=True))
-        return [told[place] if place in told else await self.look_up(one) for place, one in enumerate(asked)]
+        """One for each image, in their order. What is at hand and satisfies takes no task, and waits for nobody; all
+        the rest is looked up together."""
+        first = [await self._first(image) for image in self._workload.images]
+        rest = iter(await _all([one for one in first if not isinstance(one, ImageVerdict)]))
+        return [one if isinstance(one, ImageVerdict) else next(rest) for one in first]
 
-    def _ask(self, image: WorkloadImage) -> _Asked:
+    async def _first(self, image: WorkloadImage) -> ImageVerdict | Coroutine[Any, Any, ImageVerdict]:
+        """The verdict where nothing has to be looked up, or else the looking up, not begun."""
+        await self.give_way()
         selected = select(self._snapshot.policies, self._workload, image)
         if image.reference is None or not needs_evidence(selected, self._workload.form, image):
-            return _Asked(image, selected, None, None)
+            return await self.judge(image, selected, None)
         self._needing += 1
         if self._needing > MAX_IMAGES:
             error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
-            return _Asked(image, selected, None, Known(_unknown(image.reference, error)))
-        request = self._request(image.reference, selected)
-        return _Asked(image, selected, request, self._gather(request))
+            return await self.judge(image, selected, _unknown(image.reference, error))
+        asked = _Asked(image, selected, self._request(image.reference, selected))
+        answer = self._gather(asked.request)
+        if not isinstance(answer, Known):
+            return self._look_up(asked, answer)
+        verdict = await self.judge(image, selected, answer.evidence)
+        return self._look_again(asked, answer.evidence, verdict) if _unmet(verdict) else verdict
 
     async def give_way(self) -> None:
         """Now and then others go on, however many images and policies this review has."""
@@ -145,34 +141,32 @@ class _Review:
         self._steps += int((asyncio.get_running_loop().time() - started) / SECONDS_OF_STEP)
         return verdict
 
-    async def look_up(self, asked: _Asked) -> ImageVerdict:
+    async def _look_up(self, asked: _Asked, answer: Awaitable[Evidence]) -> ImageVerdict:
         """The verdict on one image by its evidence."""
-        image, selected, request, answer = asked
-        if request is None or answer is None:
-            return await self.judge(image, selected, None if answer is None else await answer)
-        evidence = await self._evidence(request, answer)
-        verdict = await self.judge(image, selected, evidence)
-        if not _unmet(verdict):
-            return verdict
-        again = _again(request, evidence, verdict)
+        evidence = await self._evidence(asked.request, answer)
+        verdict = await self.judge(asked.image, asked.selected, evidence)
+        return await self._look_again(asked, evidence, verdict) if _unmet(verdict) else verdict
+
+    async def _look_again(self, asked: _Asked, evidence: Evidence, verdict: ImageVerdict) -> ImageVerdict:
+        """The verdict on an image that was not satisfied, by what is known when it is asked once more."""
+        again = _again(asked.request, evidence, verdict)
         anew = await self._evidence(again, self._gather(again)) if again else evidence
-        dependencies = await self._dependencies(request, selected, anew)
+        dependencies = await self._dependencies(asked, anew)
         if anew is evidence and not dependencies:
             return verdict
-        return await self.judge(image, selected, anew, dependencies)
+        return await self.judge(asked.image, asked.selected, anew, dependencies)
 
-    async def _dependencies(
-        self, request: GatherRequest, selected: Selected, evidence: Evidence
-    ) -> Mapping[Digest, Evidence]:
+    async def _dependencies(self, asked: _Asked, evidence: Evidence) -> Mapping[Digest, Evidence]:
         """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
         (SUM-015). Of more than MAX_DEPENDENCIES nothing is known of the others, which meets no requirement."""
-        policies = self._snapshot.policies
-        season = Season(self._moment.now)
-        question = Question.of(policies, self._workload, request.reference, evidence, self._moment, season)
-        wanted = wanted_dependencies(selected.sound, question) if question is not None else ()
-        asked = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
-        found = await _all([self._evidence(one, self._gather(one)) for one in asked])
-        return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
+        request, season = asked.request, Season(self._moment.now)
+        question = Question.of(
+            self._snapshot.policies, self._workload, request.reference, evidence, self._moment, season
+        )
+        wanted = wanted_dependencies(asked.selected.sound, question) if question is not None else ()
+        requests = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
+        found = await _all([self._evidence(one, self._gather(one)) for one in requests])
+        return {one.reference.digest: known for one, known in zip(requests, found, strict=True) if one.reference.digest}
 
     async def _evidence(self, request: GatherRequest, answer: Awaitable[Evidence]) -> Evidence:
         """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not.

@@ -13,7 +13,7 @@ from controller.core.policyset import PolicySet
 from controller.core.reasons import Reason
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
-from controller.engine.decision import STEPS_IN_A_ROW, Circumstances, decide
+from controller.engine.decision import RECENT_SECONDS, STEPS_IN_A_ROW, Circumstances, decide
 from controller.engine.gathering import GatherRequest, Known
 from controller.engine.linking import Snapshot
 from controller.trust import root
@@ -90,6 +90,32 @@ async def test_images_keep_their_order_whether_they_had_to_be_waited_for_or_not(
     verdict = await decided(Cache(slow=frozenset({"a", "c"})), pod=pod, roots=TrustRoots())
     assert [one.image for one in verdict.images] == list(pod.images)
     assert verdict.allowed
+
+
+async def test_what_is_at_hand_and_does_not_satisfy_is_asked_once_more_while_others_are_waited_for() -> None:
+    """Nobody's slow registry takes the time that others need, and nobody waits for another in turn (REG-011)."""
+    pod, under_way, most = pod_of("a", "b", "c", "slow"), 0, 0
+
+    async def anew(request: GatherRequest) -> Evidence:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if request.reference.tag == "slow":
+            await asyncio.sleep(5)
+        await asyncio.sleep(0.01)
+        under_way -= 1
+        return evidence()
+
+    def gather(request: GatherRequest) -> Awaitable[Evidence]:
+        known = request.reference.tag != "slow" and request.max_age > RECENT_SECONDS
+        return Known(evidence()) if known else anew(request)
+
+    circumstances = Circumstances(now=NOW, deadline=asyncio.get_running_loop().time() + 0.3, uncovered=Uncovered.ALLOW)
+    snapshot = Snapshot(policies=YOUNG, roots=TrustRoots(), problems={})
+    verdict = await decide(pod, snapshot=snapshot, gather=gather, circumstances=circumstances)
+    told = [one.findings[0].reason for one in verdict.images]
+    assert told == [Reason.NoProvenance] * 3 + [Reason.DeadlineExceeded]
+    assert most == 4
 
 
 async def test_evidence_policies_and_time_count_as_they_are_at_each_review() -> None:
