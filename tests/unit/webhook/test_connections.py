@@ -23,7 +23,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.closed = False
-        self.written = b""
+        self.written: list[bytes] = []
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
@@ -32,7 +32,7 @@ class Wire(asyncio.Transport):
         return self.closed
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
+        self.written.append(bytes(data))
 
     def abort(self) -> None:
         self.closed = True
@@ -60,10 +60,14 @@ class Scene:
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.whole.append(WHOLE in scope["state"])
-        if scope["path"] != "/missing":
+        if scope["path"] == "/reading":
+            await receive()
+        if scope["path"] not in ("/missing", "/broken"):
             await self.answering.wait()
-        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"4")]})
+        if scope["path"] == "/broken":
+            raise ValueError("after the headers")
+        await send({"type": "http.response.body", "body": b"none"})
 
     async def connect(self, *sent: bytes) -> Wire:
         connection, wire = Connection(self._config, self._state, {}, terms=self._terms), Wire()
@@ -139,4 +143,38 @@ async def test_a_body_is_whole_only_where_all_of_it_came_with_its_request(
     scene = Scene()
     await scene.connect(*sent)
     assert scene.whole == whole
+    scene.end()
+
+
+async def answered(request: bytes) -> list[bytes]:
+    """What is written to a client, call by call."""
+    scene = Scene()
+    scene.answering.set()
+    wire = await scene.connect(request)
+    scene.end()
+    return wire.written
+
+
+async def test_headers_and_body_of_an_answer_are_one_write_each_time() -> None:
+    (first,) = await answered(MISSING + b"abcd")
+    assert first.startswith(b"HTTP/1.1 404 ")
+    assert first.endswith(b"\r\n\r\nnone")
+    assert await answered((MISSING + b"abcd") * 3) == [first] * 3
+
+
+async def test_what_has_no_body_or_waits_for_one_is_written_at_once() -> None:
+    (head,) = await answered(MISSING.replace(b"POST", b"HEAD") + b"abcd")
+    assert head.endswith(b"\r\n\r\n")
+    continuing = MISSING.replace(b"Host: a", b"Expect: 100-continue\r\nHost: a")
+    scene = Scene()
+    wire = await scene.connect(continuing.replace(b"/missing", b"/reading"))
+    assert wire.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    scene.answering.set()
+    scene.end()
+
+
+async def test_an_answer_that_breaks_off_is_written_as_far_as_it_came_and_closed() -> None:
+    scene = Scene()
+    wire = await scene.connect(MISSING.replace(b"/missing", b"/broken") + b"abcd")
+    assert [wire.closed, len(wire.written)] == [True, 1]
     scene.end()
