@@ -92,40 +92,48 @@ class _Review:
             exception_maximum=circumstances.exception_maximum,
             work=share_of_work(len(workload.images)),
         )
+        self._loop = asyncio.get_running_loop()
         self._steps = self._needing = 0
 
     async def verdicts(self) -> Sequence[ImageVerdict]:
         """One for each image, in their order. What is at hand and satisfies takes no task, and waits for nobody; all
         the rest is looked up together."""
-        first = [await self._first(image) for image in self._workload.images]
-        rest = iter(await _all([one for one in first if not isinstance(one, ImageVerdict)]))
-        return [one if isinstance(one, ImageVerdict) else next(rest) for one in first]
+        first: list[ImageVerdict | Coroutine[Any, Any, ImageVerdict]] = []
+        for image in self._workload.images:
+            if self._turn_is_over():
+                await asyncio.sleep(0)
+            first.append(self._first(image))
+        looking_up = [one for one in first if not isinstance(one, ImageVerdict)]
+        if not looking_up:
+            return [one for one in first if isinstance(one, ImageVerdict)]
+        looked_up = iter(await _all(looking_up))
+        return [one if isinstance(one, ImageVerdict) else next(looked_up) for one in first]
 
-    async def _first(self, image: WorkloadImage) -> ImageVerdict | Coroutine[Any, Any, ImageVerdict]:
+    def _first(self, image: WorkloadImage) -> ImageVerdict | Coroutine[Any, Any, ImageVerdict]:
         """The verdict where nothing has to be looked up, or else the looking up, not begun."""
-        await self.give_way()
+        self._steps += 1
         selected = select(self._snapshot.policies, self._workload, image)
         if image.reference is None or not needs_evidence(selected, self._workload.form, image):
-            return await self.judge(image, selected, None)
+            return self._judged(image, selected, None)
         self._needing += 1
         if self._needing > MAX_IMAGES:
             error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
-            return await self.judge(image, selected, _unknown(image.reference, error))
+            return self._judged(image, selected, _unknown(image.reference, error))
         asked = _Asked(image, selected, self._request(image.reference, selected))
         answer = self._gather(asked.request)
         if not isinstance(answer, Known):
             return self._look_up(asked, answer)
-        verdict = await self.judge(image, selected, answer.evidence)
+        verdict = self._judged(image, selected, answer.evidence)
         return self._look_again(asked, answer.evidence, verdict) if _unmet(verdict) else verdict
 
-    async def give_way(self) -> None:
+    def _turn_is_over(self) -> bool:
         """Now and then others go on, however many images and policies this review has."""
-        self._steps += 1
-        if self._steps >= STEPS_IN_A_ROW:
-            self._steps = 0
-            await asyncio.sleep(0)
+        if self._steps < STEPS_IN_A_ROW:
+            return False
+        self._steps = 0
+        return True
 
-    async def judge(
+    async def _judge(
         self,
         image: WorkloadImage,
         selected: Selected,
@@ -133,18 +141,29 @@ class _Review:
         dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
     ) -> ImageVerdict:
         """The verdict on one image; other reviews go on in between."""
-        await self.give_way()
+        if self._turn_is_over():
+            await asyncio.sleep(0)
+        return self._judged(image, selected, evidence, dependencies)
+
+    def _judged(
+        self,
+        image: WorkloadImage,
+        selected: Selected,
+        evidence: Evidence | None,
+        dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
+    ) -> ImageVerdict:
         policies, workload = self._snapshot.policies, self._workload
         moment = replace(self._moment, dependencies=dependencies) if dependencies else self._moment
-        started = asyncio.get_running_loop().time()
+        clock = self._loop.time
+        started = clock()
         verdict = judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
-        self._steps += int((asyncio.get_running_loop().time() - started) / SECONDS_OF_STEP)
+        self._steps += 1 + int((clock() - started) / SECONDS_OF_STEP)
         return verdict
 
     async def _look_up(self, asked: _Asked, answer: Awaitable[Evidence]) -> ImageVerdict:
         """The verdict on one image by its evidence."""
         evidence = await self._evidence(asked.request, answer)
-        verdict = await self.judge(asked.image, asked.selected, evidence)
+        verdict = await self._judge(asked.image, asked.selected, evidence)
         return await self._look_again(asked, evidence, verdict) if _unmet(verdict) else verdict
 
     async def _look_again(self, asked: _Asked, evidence: Evidence, verdict: ImageVerdict) -> ImageVerdict:
@@ -154,7 +173,7 @@ class _Review:
         dependencies = await self._dependencies(asked, anew)
         if anew is evidence and not dependencies:
             return verdict
-        return await self.judge(asked.image, asked.selected, anew, dependencies)
+        return await self._judge(asked.image, asked.selected, anew, dependencies)
 
     async def _dependencies(self, asked: _Asked, evidence: Evidence) -> Mapping[Digest, Evidence]:
         """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
@@ -178,7 +197,7 @@ class _Review:
             return answer.evidence
         gathering = asyncio.create_task(self._in_turn(answer))
         try:
-            await asyncio.wait({gathering}, timeout=request.deadline - asyncio.get_running_loop().time())
+            await asyncio.wait({gathering}, timeout=request.deadline - self._loop.time())
             await asyncio.wait({gathering}, timeout=_GRACE)
         finally:
             gathering.cancel()
