@@ -13,7 +13,8 @@ import msgspec
 from controller.telemetry.outlet import Outlet
 
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": logging.getLevelName(logging.INFO)}))
-_OWN_FIELDS = frozenset(_BLANK) | {"message", "asctime", "color_message", "taskName"}
+_TOLD = "told"  # which fields of a record are the line's own, where that is known
+_OWN_FIELDS = frozenset(_BLANK) | {"message", "asctime", "color_message", "taskName", _TOLD}
 
 
 class JSONFormatter(logging.Formatter):
@@ -28,8 +29,8 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         fields = vars(record)
-        own = fields.keys() - _OWN_FIELDS
-        line |= {name: fields[name] for name in (own if len(own) < 2 else fields) if name in own}
+        told = fields.get(_TOLD)
+        line |= {name: fields[name] for name in (fields if told is None else told) if name not in _OWN_FIELDS}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return _encode(line)
@@ -56,7 +57,9 @@ def tell(logger: logging.Logger, message: str, **fields: Any) -> None:
         return
     created = time.time()
     record = logging.LogRecord.__new__(logging.LogRecord)
-    vars(record).update(_BLANK, name=logger.name, msg=message, created=created, msecs=created % 1 * 1000, **fields)
+    own = vars(record)
+    own.update(_BLANK, name=logger.name, msg=message, created=created, msecs=created % 1 * 1000, told=tuple(fields))
+    own.update(fields)
     logger.handle(record)
 
 
