@@ -15,7 +15,7 @@ demo: .venv/.stamp ## Show Navicert admit and refuse sample images, without a cl
 
 .PHONY: test
 test: .venv/.stamp tools ## Run every test; builds the test programs first (minutes the first time); a skipped test fails
-	$(BIN)/pytest --no-skips -n 2 --dist loadfile
+	$(BIN)/pytest --no-skips -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: .venv/.stamp ## Format, lint, types, import contracts and the tests without processes; under a minute

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.controlplane import ControlPlane
+from tests.support.foundry import Foundry
 from tests.support.keyless import Harvest, harvest
 from tests.support.registries import Cosign, Kind, Registry
 from tests.support.tools import Helm
@@ -100,6 +102,19 @@ def _no_network_in_pure_tiers(request: pytest.FixtureRequest) -> Iterator[None]:
     network.active = tier(request.node) in PURE_TIERS
     yield
     network.active = False
+
+
+@pytest.fixture(scope="module")
+def foundry() -> Foundry:
+    """Signs anything, with keys of this module alone."""
+    return Foundry()
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    """Where signatures are verified while the loop goes on."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 
@@ -85,17 +85,6 @@ class Scene:
         )
         async with RegistryClient(registries, named_hosts=frozenset) as client:
             return await Gatherer(registry=client, executor=executor)(request)
-
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
 
 
 def expected_reasons(call: str, fault: Fault) -> frozenset[Reason]:

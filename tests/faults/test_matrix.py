@@ -7,8 +7,8 @@ the decision, and it is there by the deadline.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,12 +73,6 @@ class Outcome:
         name = self.fault.name if self.fault else "no fault"
         details = [f"{finding.reason.name}: {finding.detail}" for finding in self.verdict.findings]
         return f"{name}: {self.verdict.code} after {self.seconds:.1f} s, {details}"
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
 
 
 @pytest.fixture(scope="module")

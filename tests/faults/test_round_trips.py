@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -28,12 +28,6 @@ from tests.support.scenes import Scene, Studio
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TRIPS = {"att": 2, "sig": 2, "referrers": 3, "fallback": 3, "tag": 4}  # goals: one more for a tag
 REVIEWS = 50
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
 
 
 @pytest.fixture(scope="module")

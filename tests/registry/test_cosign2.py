@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,12 +31,6 @@ NAMES = (f"older/app-{number}" for number in itertools.count())
 BOTH = [Kind.IMAGE_SIGNATURE, Kind.PROVENANCE]
 
 Gather = Callable[[Pushed, Cosign], Awaitable[Evidence]]
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
 
 
 @pytest.fixture

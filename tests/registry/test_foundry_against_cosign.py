@@ -23,11 +23,6 @@ ARTIFACT = b"the manifest of an image"
 SUBJECT = Digest.of(ARTIFACT)
 
 
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 @pytest.fixture
 def roots(cosign: Cosign) -> TrustRoots:
     return roots_of(RootKey(name="cosign", key=parse_public_key(cosign.public_key.read_text())))

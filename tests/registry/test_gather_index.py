@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,12 +27,6 @@ from tests.support.registries import INDEX_TYPE, MANIFEST_TYPE, Cosign, Pushed, 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 NAMES = (f"index/app-{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
 
 
 @pytest.fixture

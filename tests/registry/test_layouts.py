@@ -6,8 +6,8 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,12 +33,6 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NAMES = (f"layouts/shop-{number}" for number in itertools.count())
 
 Capture = Callable[..., tuple[int, Path, str]]
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from controller.core.errors import MalformedManifest, NavicertError, RegistryUnavailable
+from controller.core.evidence import Evidence
 from controller.core.image import Digest, ImageReference, Repository
 from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE
+from controller.core.reasons import Reason
 from controller.engine.gathering import GatherRequest
 from controller.registry.client import Deadline, Fetched
 from controller.trust.root import TrustRoots
@@ -141,3 +143,8 @@ def attested(foundry: Foundry, content: bytes = b"image") -> tuple[Shelf, Layer]
     layer = foundry.bundle_layer(foundry.provenance(shelf.subject, path=content.decode()))
     shelf.list_referrers(shelf.put_bundle(layer))
     return shelf, layer
+
+
+def reasons(evidence: Evidence) -> list[Reason]:
+    """Why something of this evidence could not be had."""
+    return [gap.reason for gap in evidence.gaps]

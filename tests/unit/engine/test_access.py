@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -66,17 +66,6 @@ class Server:
         if self.stalling:
             await asyncio.Event().wait()
         return self.objects.get(path)
-
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
 
 
 class Scene:

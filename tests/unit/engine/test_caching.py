@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,21 +21,10 @@ from controller.engine.evidence import Gatherer
 from controller.engine.gathering import GatherRequest, Known
 from tests.support.foundry import Foundry, SigningKey, roots_of
 from tests.support.shelf import Shelf
-from tests.support.shelves import AMD64, NOW, REPOSITORY, Family, Shelves, attested, request_of
+from tests.support.shelves import AMD64, NOW, REPOSITORY, Family, Shelves, attested, reasons, request_of
 
 OTHER = Repository.parse("evil.example/acme/shop")
 HOURS = 4 * 3600.0
-
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
 
 
 class Scene:
@@ -71,10 +60,6 @@ async def scene(foundry: Foundry, executor: Executor) -> AsyncIterator[Scene]:
     scene = Scene(foundry, executor)
     async with scene.gather:
         yield scene
-
-
-def reasons(evidence: Evidence) -> list[Reason]:
-    return [gap.reason for gap in evidence.gaps]
 
 
 @pytest.mark.case("CACHE-012")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -21,18 +21,7 @@ from controller.engine import budget, candidates
 from controller.engine.evidence import IN_FLIGHT_BYTES, IN_FLIGHT_BYTES_OF_HOST, Gatherer
 from tests.support.foundry import BUILDER_ID, Foundry, Layer
 from tests.support.shelf import CREATED, PREDICATE, Shelf
-from tests.support.shelves import REPOSITORY, Shelves, attested, request_of
-
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+from tests.support.shelves import REPOSITORY, Shelves, attested, reasons, request_of
 
 
 class Scene:
@@ -67,10 +56,6 @@ class Scene:
 @pytest.fixture
 def scene(foundry: Foundry, executor: Executor) -> Scene:
     return Scene(foundry, executor)
-
-
-def reasons(evidence: Evidence) -> list[Reason]:
-    return [gap.reason for gap in evidence.gaps]
 
 
 @pytest.mark.case("SET-016")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 
 import pytest
 
@@ -14,18 +13,7 @@ from controller.core.reasons import Reason
 from controller.engine.evidence import Gatherer
 from tests.support.foundry import Foundry
 from tests.support.shelf import INDEX_TYPE, Json, Shelf
-from tests.support.shelves import AMD64, ARM64, REPOSITORY, UNKNOWN, Family, Shelves, request_of
-
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+from tests.support.shelves import AMD64, ARM64, REPOSITORY, UNKNOWN, Family, Shelves, reasons, request_of
 
 
 class Scene:
@@ -46,10 +34,6 @@ class Scene:
 @pytest.fixture
 def scene(foundry: Foundry, executor: Executor) -> Scene:
     return Scene(foundry, executor)
-
-
-def reasons(evidence: Evidence) -> list[Reason]:
-    return [gap.reason for gap in evidence.gaps]
 
 
 @pytest.mark.case("IDX-013")

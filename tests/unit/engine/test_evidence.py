@@ -1,8 +1,7 @@
 """Gathering over a repository in memory: what counts, what is a gap, and what is never fetched."""
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 
 import pytest
@@ -21,21 +20,11 @@ from tests.support.foundry import BUNDLE_V03, Foundry, Layer
 from tests.support.instance import INTEGRATED
 from tests.support.rooting import roots_for
 from tests.support.shelf import CREATED, PREDICATE, Json, Shelf, ShelfReader
+from tests.support.shelves import reasons
 
 REPOSITORY = Repository.parse("ghcr.io/acme/shop")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 VULN = "https://cosign.sigstore.dev/attestation/vuln/v1"
-
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
 
 
 class Scene:
@@ -75,10 +64,6 @@ class Scene:
 @pytest.fixture
 def scene(foundry: Foundry, executor: Executor) -> Scene:
     return Scene(foundry, executor)
-
-
-def reasons(evidence: Evidence) -> list[Reason]:
-    return [gap.reason for gap in evidence.gaps]
 
 
 async def test_every_place_is_read_and_everything_found_is_joined(scene: Scene) -> None:

@@ -25,12 +25,6 @@ from tests.support.foundry import (
 )
 from tests.support.judging import SUBJECT, bundle_of, proven, refused, signed
 
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 BUNDLES_V01_TO_V03 = [BUNDLE_V03, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{n}" for n in (1, 2, 3))]
 
 

@@ -10,12 +10,6 @@ from tests.support.foundry import (
 )
 from tests.support.judging import SUBJECT, refused
 
-
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 CASES = {
     Defect.SUBJECT_MISSING: "BIND-005",
     Defect.SUBJECT_NULL: "BIND-005",

@@ -18,11 +18,6 @@ from tests.support.judging import NOW, SUBJECT, bundle_of, proven, refused, stat
 from tests.support.signers import key_of
 
 
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 class TestKeys:
     @pytest.mark.parametrize(
         "keyid",

@@ -21,11 +21,6 @@ CLOUD = "https://cloudbuild.googleapis.com"
 WORKER = "https://cloud.google.com/build/gcb-buildtypes/google-worker/v1"
 
 
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 def old_dialect(worker: str, recipe: str, uri: str) -> bytes:
     predicate = {
         "builder": {"id": f"{CLOUD}/GoogleHostedWorker@{worker}"},

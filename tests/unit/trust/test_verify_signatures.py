@@ -26,11 +26,6 @@ from tests.support.foundry import (
 from tests.support.judging import MANIFEST, NOW, SUBJECT, proven, refused, signed
 
 
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 class TestImageSignatures:
     @pytest.mark.case("TYPE-014")
     @pytest.mark.case("TYPE-008")

@@ -25,11 +25,6 @@ SUMMARY = {
 }
 
 
-@pytest.fixture(scope="module")
-def foundry() -> Foundry:
-    return Foundry()
-
-
 def bare(payload: bytes) -> Candidate:
     return Candidate(container=Container.STATEMENT, content=payload, digest=Digest.of(payload))
 
