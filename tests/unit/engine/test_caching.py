@@ -277,6 +277,8 @@ async def test_what_was_judged_by_other_roots_or_for_other_types_is_gathered_ane
     assert (revoked.statements, len(revoked.refused)) == ((), 1)
     asked = scene.requests
     await scene.gather(request_of(scene.roots, digest=scene.shelf.subject, wanted=PROVENANCE))
+    assert scene.requests > asked
+    asked = scene.requests
     kept = await scene.gather(request_of(scene.roots, digest=scene.shelf.subject, kept=PROVENANCE))
     assert scene.requests > asked
     assert kept.statements[0].predicate is not None
