@@ -44,10 +44,10 @@ def _judge(requirement: AttestationRequirement, statement: VerifiedStatement, qu
     if requirement.newest and statement.signed_at is None:
         detail = "it shows no verified signing time, and the newest is asked"
         return _answer(statement, _FOUND, Miss(reason=Reason.NoSigningTime, detail=detail))
-    old = age_miss(requirement.max_age, statement.signed_at, question.moment.now)
+    old = age_miss(requirement.max_age, statement.signed_at, question.season)
     if old is not None:
         return _answer(statement, _TIMED, old)
-    false = condition_miss(requirement.conditions, question.facts(statement)) if requirement.conditions else None
+    false = condition_miss(requirement.conditions, statement, question)
     return _answer(statement, _YOUNG if false else _MET, false)
 
 

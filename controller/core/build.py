@@ -107,7 +107,7 @@ def _further(one: Try, voice: Voice, question: Question) -> Try:
     """The try with the steps that the time, the workload and other images decide, too."""
     demand, testimony = one.demand, one.testimony
     found = (
-        _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.moment.now))
+        _at(Step.AGE, age_miss(demand.max_age, testimony.statement.signed_at, question.season))
         or _condition_miss(demand, testimony, question)
         or _dependency_miss(demand, testimony, voice, question)
         or _source_level_miss(demand, voice, question)
@@ -148,7 +148,7 @@ def _parameter_miss(demand: Demand, testimony: Testimony) -> Found | None:
 def _condition_miss(demand: Demand, testimony: Testimony, question: Question) -> Found | None:
     if not demand.conditions:
         return None
-    return _at(Step.CONDITIONS, condition_miss(demand.conditions, question.facts(testimony.statement)))
+    return _at(Step.CONDITIONS, condition_miss(demand.conditions, testimony.statement, question))
 
 
 def _dependency_miss(demand: Demand, testimony: Testimony, voice: Voice, question: Question) -> Found | None:
@@ -161,8 +161,8 @@ def _dependency_miss(demand: Demand, testimony: Testimony, voice: Voice, questio
 def _source_level_miss(demand: Demand, voice: Voice, question: Question) -> Found | None:
     if not demand.source_levels:
         return None
-    summaries, now = question.source_summaries, question.moment.now
-    missed = (source_level_miss(asked, voice, summaries, now) for asked in demand.source_levels)
+    summaries, season = question.source_summaries, question.season
+    missed = (source_level_miss(asked, voice, summaries, season) for asked in demand.source_levels)
     return _at(Step.SOURCE_LEVEL, next((miss for miss in missed if miss is not None), None))
 
 

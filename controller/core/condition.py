@@ -36,9 +36,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A compiled expression. `test` never raises, and gives with ERROR a reason that is fit to print."""
+    """A compiled expression. `test` never raises, and gives with ERROR a reason that is fit to print.
+
+    `lasting` says that time and workload have no say: the same statement, image and work give the same answer.
+    """
 
     name: str
     expression: str
     message: str | None
+    lasting: bool = False
     test: Callable[[Facts], tuple[Held, str]] = field(compare=False, repr=False)

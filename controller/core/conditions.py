@@ -1,18 +1,29 @@
 """Conditions and ages: what is asked of a statement whatever its kind."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from controller.core.answer import Miss
-from controller.core.condition import Condition, Facts, Held
+from controller.core.condition import Condition, Held
+from controller.core.evidence import VerifiedStatement
+from controller.core.question import Question
 from controller.core.reasons import Reason
+from controller.core.season import Season
 from controller.core.text import printable
 
 
-def condition_miss(conditions: Iterable[Condition], facts: Facts) -> Miss | None:
-    """The first condition that is not true of these facts. What can't be evaluated is never true (POL-015)."""
+def condition_miss(conditions: Collection[Condition], statement: VerifiedStatement, question: Question) -> Miss | None:
+    """The first condition that is not true of this statement. What can't be evaluated is never true (POL-015).
+
+    It may be evaluated next time, when there is more memory: errors are for this review alone.
+    """
+    if not conditions:
+        return None
+    facts = question.facts(statement)
     for condition in conditions:
         held, why = condition.test(facts)
+        if not condition.lasting or held is Held.ERROR:
+            question.season.end()
         if held is Held.TRUE:
             continue
         name = printable(condition.name, limit=63)
@@ -23,7 +34,7 @@ def condition_miss(conditions: Iterable[Condition], facts: Facts) -> Miss | None
     return None
 
 
-def age_miss(maximum: timedelta | None, made: datetime | None, now: datetime) -> Miss | None:
+def age_miss(maximum: timedelta | None, made: datetime | None, season: Season) -> Miss | None:
     """Whether something made then is older than may be. Exactly that old is not too old (SRC-028).
 
     `made` is None where no time is verified; then nobody can tell (SRC-029).
@@ -32,7 +43,7 @@ def age_miss(maximum: timedelta | None, made: datetime | None, now: datetime) ->
         return None
     if made is None:
         return Miss(reason=Reason.NoSigningTime, detail="it shows no verified signing time, and an age is asked")
-    if now - made > maximum:
+    if season.is_past(made, maximum):
         return Miss(reason=Reason.TooOld, detail=f"signed longer ago than {_words(maximum)}")
     return None
 

@@ -13,12 +13,22 @@ from controller.core.policy import BrokenPolicy, Mode, Policy, Tags, Uncovered
 from controller.core.policyset import PolicySet
 from controller.core.question import Moment, Question
 from controller.core.reasons import Outcome, Reason
+from controller.core.season import Season
+from controller.core.selection import Selected
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict
+from controller.core.work import size_of_labels
 from controller.core.workload import Form, Workload, WorkloadImage
 
-_COVERING_KIND = "ClusterSLSAPolicy"
-_UNCOVERED_MODES = {Uncovered.ALLOW: Mode.AUDIT, Uncovered.WARN: Mode.WARN, Uncovered.DENY: Mode.ENFORCE}
+_UNCOVERED = {
+    setting: Finding(
+        policy=None,
+        mode=mode,
+        reason=Reason.Uncovered,
+        detail="no ClusterSLSAPolicy in Enforce or Warn asks where this image comes from",
+    )
+    for setting, mode in ((Uncovered.ALLOW, Mode.AUDIT), (Uncovered.WARN, Mode.WARN), (Uncovered.DENY, Mode.ENFORCE))
+}
 _WITHOUT_EVIDENCE = frozenset(
     {
         Reason.Denied,
@@ -33,40 +43,19 @@ _WITHOUT_EVIDENCE = frozenset(
 _MAX_PROBLEMS_TOLD = 3
 _MOVES = "judged by what the tag points to now; it can move"
 
-Selected = tuple[tuple[Policy | BrokenPolicy, Applies], ...]
-
 
 def select(policies: PolicySet, workload: Workload, image: WorkloadImage) -> Selected:
     """The policies that are about this image of this workload, or may be, in order of name. All of them apply."""
-    repository = image.reference.repository if image.reference else None
-    about = policies.scopes.about(workload.namespace, repository)
-    applying = [(policy, policy.match.selects(workload)) for policy in about]
-    return tuple(one for one in applying if one[1] is not Applies.NO)
-
-
-def covers(selected: Selected, image: WorkloadImage) -> bool:
-    """Whether a ClusterSLSAPolicy in Enforce or Warn judges this image: a tenant's own policy covers nothing (POL-024).
-
-    Under Enforce whatever keeps a policy from being judged refuses by itself. Under Warn it would only warn, so there
-    ignorance does not cover: a broken policy, an unknown scope, a reference that could be any image. A policy that
-    asks for no evidence (a denied digest, a rule on tags) says nothing of where an image comes from, and covers none.
-    """
-    return any(_covers(policy, applies, image) for policy, applies in selected)
-
-
-def _covers(policy: Policy | BrokenPolicy, applies: Applies, image: WorkloadImage) -> bool:
-    if policy.name.kind != _COVERING_KIND or policy.mode is Mode.AUDIT:
-        return False
-    judged = isinstance(policy, Policy) and applies is Applies.YES and image.reference is not None
-    return bool(policy.wanted) if judged else policy.mode is Mode.ENFORCE
+    return policies.scopes.select(workload, image.reference.repository if image.reference else None)
 
 
 def needs_evidence(selected: Selected, form: Form, image: WorkloadImage) -> bool:
     """Whether any selected policy can't be judged without the registry. Images that none matches never need it."""
     if image.reference is None:
         return False
-    sound = [policy for policy, applies in selected if applies is Applies.YES and isinstance(policy, Policy)]
-    return any(_static(policy, form, image.reference) is None for policy in sound)
+    if image.reference.digest is not None and not selected.denies:
+        return selected.asks_evidence  # no rule on tags is about it
+    return any(_static(policy, form, image.reference) is None for policy in selected.sound)
 
 
 def judge_image(
@@ -82,21 +71,17 @@ def judge_image(
 
     `evidence` is None only when `needs_evidence` said no: with none, a policy that needs some raises ValueError.
     """
-    question = _question(policies, workload, image, evidence, moment)
     digest = evidence.digest if evidence else (image.reference.digest if image.reference else None)
-    exempting = _exempting(policies, workload, image, evidence, moment)
-    findings = [
-        exempting.excuse(_judge(workload, image, policy, applies, evidence, question), policy)
-        for policy, applies in selected
-    ]
-    covered = covers(selected, image)
+    findings = _findings(policies, workload, image, selected, evidence, moment)
+    if policies.exceptions:
+        exempting = _exempting(policies, workload, image, evidence, moment)
+        findings = tuple(exempting.excuse(one, policy) for one, (policy, _) in zip(findings, selected, strict=True))
+    covered = selected.covers if image.reference else selected.covers_unread
     if not covered:
-        detail = "no ClusterSLSAPolicy in Enforce or Warn asks where this image comes from"
-        mode = _UNCOVERED_MODES[moment.uncovered]
-        findings.append(Finding(policy=None, mode=mode, reason=Reason.Uncovered, detail=detail))
+        findings = (*findings, _UNCOVERED[moment.uncovered])
     if workload.mirror:
-        findings = [replace(finding, mode=Mode.AUDIT) for finding in findings]
-    return ImageVerdict(image=image, digest=digest, covered=covered, findings=tuple(findings))
+        findings = tuple(replace(finding, mode=Mode.AUDIT) for finding in findings)
+    return ImageVerdict(image=image, digest=digest, covered=covered, findings=findings)
 
 
 def children_matter(findings: Iterable[Finding], evidence: Evidence) -> bool:
@@ -114,12 +99,33 @@ def children_matter(findings: Iterable[Finding], evidence: Evidence) -> bool:
     )
 
 
-def _question(
-    policies: PolicySet, workload: Workload, image: WorkloadImage, evidence: Evidence | None, moment: Moment
-) -> Question | None:
+def _findings(
+    policies: PolicySet,
+    workload: Workload,
+    image: WorkloadImage,
+    selected: Selected,
+    evidence: Evidence | None,
+    moment: Moment,
+) -> tuple[Finding, ...]:
+    """What each policy finds, exceptions aside.
+
+    For equal facts that is worked out once in a season. Besides evidence, policies and time these are all that has a
+    say: conditions pay for the size of the labels, and one that looks at anything in the workload ends the season.
+    Where the evidence of dependencies is at hand, it is judged anew.
+    """
     if evidence is None or image.reference is None:
-        return None
-    return Question.of(policies, workload, image.reference, evidence, moment)
+        return tuple([_judge(workload, image, policy, applies, evidence, None) for policy, applies in selected])
+    reference = image.reference
+
+    def judge(season: Season) -> tuple[Finding, ...]:
+        question = Question.of(policies, workload, reference, evidence, moment, season)
+        return tuple([_judge(workload, image, policy, applies, evidence, question) for policy, applies in selected])
+
+    if moment.dependencies:
+        return judge(Season(moment.now))
+    paid = size_of_labels(workload.labels) if selected.conditional else 0
+    about = (reference, workload.form, workload.namespace, paid, moment.work)
+    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge)
 
 
 def _exempting(

@@ -52,6 +52,9 @@ class Digest:
         """The digest of these bytes."""
         return cls(hashlib.sha256(content).hexdigest())
 
+    def __hash__(self) -> int:
+        return hash(self.hex)
+
     def __str__(self) -> str:
         return f"sha256:{self.hex}"
 

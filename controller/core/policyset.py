@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from controller.core.exception import PolicyException
 from controller.core.policy import BrokenPolicy, Policy
-from controller.core.recall import Recall, Scopes
+from controller.core.recall import Recall
+from controller.core.scopes import Scopes
 from controller.core.slsa import TrustedBuilder
 
 

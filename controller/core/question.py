@@ -11,6 +11,7 @@ from controller.core.image import Digest, ImageReference
 from controller.core.policy import Uncovered
 from controller.core.policyset import PolicySet
 from controller.core.recall import Recall
+from controller.core.season import Season
 from controller.core.slsa import TrustedBuilder
 from controller.core.testimony import Testimony, testimonies
 from controller.core.work import MAX_WORK, Work
@@ -41,7 +42,8 @@ class Question:
 
     `testimonies` are the provenance statements of the image and of its children, by the digest they are about.
     `unrooted` tells which builders could not be asked. `source_summaries` are about commits, so it makes no difference
-    beside which of them they were found.
+    beside which of them they were found. Whatever asks about the time asks `season`, which then knows how long the
+    answer holds.
     """
 
     workload: Workload
@@ -55,12 +57,20 @@ class Question:
     testimonies: Mapping[Digest, tuple[Testimony, ...]]
     source_summaries: tuple[VerifiedStatement, ...]
     work: Work
+    season: Season
 
     @classmethod
     def of(
-        cls, policies: PolicySet, workload: Workload, reference: ImageReference, evidence: Evidence, moment: Moment
+        cls,
+        policies: PolicySet,
+        workload: Workload,
+        reference: ImageReference,
+        evidence: Evidence,
+        moment: Moment,
+        season: Season,
     ) -> "Question | None":
-        """None when there is nothing to ask about: no such image, or no way to tell which it is.
+        """`season` is of the same moment. None when there is nothing to ask about: no such image, or no way to tell
+        which it is.
 
         Raises ValueError for evidence about another image than the one that the reference names.
         """
@@ -88,6 +98,7 @@ class Question:
                 statement for one in everything for statement in one.statements if statement.kind is Kind.SOURCE_SUMMARY
             ),
             work=Work(moment.work),
+            season=season,
         )
 
     def heard(self, evidence: Evidence) -> tuple[Testimony, ...]:

@@ -1,41 +1,31 @@
 """What was worked out before from facts that never change, for as long as these facts are there.
 
 Nothing in here decides anything, and nothing outlives its policies: a set of policies brings a fresh one (POL-012).
-What depends on the time, the workload or other images is never remembered.
 """
 
 import weakref
 from collections.abc import Callable, Hashable
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar, cast
 
 from controller.core.evidence import Evidence
-from controller.core.image import Repository
-from controller.core.policy import BrokenPolicy, Policy
+from controller.core.season import Season
 
-MAX_SCOPES = 4096  # pairs of namespace and repository
 MAX_REMEMBERED = 16384  # results, over all evidence
 
-AnyPolicy = Policy | BrokenPolicy
 _T = TypeVar("_T")
 _Place = tuple[int, Hashable]
+_Result = tuple[object, object, int]  # what was asked, what came of it, and how many results that counts for
 
 
-class Scopes:
-    """Which policies are about a namespace and a repository, labels aside. Starts anew when it is full."""
+@dataclass(frozen=True, slots=True)
+class _Spell(Generic[_T]):
+    """A result, and from when until when it holds; both ends are inside."""
 
-    def __init__(self, policies: tuple[AnyPolicy, ...]) -> None:
-        self._policies = policies
-        self._known: dict[tuple[str, Repository | None], tuple[AnyPolicy, ...]] = {}
-
-    def about(self, namespace: str, repository: Repository | None) -> tuple[AnyPolicy, ...]:
-        """Those that name both, in their order; no repository could be any."""
-        known = self._known.get((namespace, repository))
-        if known is None:
-            known = tuple(one for one in self._policies if one.match.names(namespace, repository))
-            if len(self._known) >= MAX_SCOPES:
-                self._known.clear()
-            self._known[namespace, repository] = known
-        return known
+    first: datetime
+    last: datetime
+    made: _T
 
 
 class Recall:
@@ -43,7 +33,7 @@ class Recall:
     nothing large is compared; what belongs to evidence goes with it. Starts anew when it is full."""
 
     def __init__(self) -> None:
-        self._evidence: dict[int, tuple[weakref.ref[Evidence], dict[_Place, tuple[object, object]]]] = {}
+        self._evidence: dict[int, tuple[weakref.ref[Evidence], dict[_Place, _Result]]] = {}
         self._remembered = 0
 
     def once(self, evidence: Evidence, asked: object, about: Hashable, make: Callable[[], _T]) -> _T:
@@ -57,20 +47,48 @@ class Recall:
         if known is not None and known[0] is asked:
             return cast("_T", known[1])
         made = make()
+        self._keep(evidence, place, (asked, made, 1))
+        return made
+
+    def meanwhile(
+        self,
+        evidence: Evidence,
+        asked: object,
+        about: Hashable,
+        now: datetime,
+        make: Callable[[Season], tuple[_T, ...]],
+    ) -> tuple[_T, ...]:
+        """As `once`, where the time has a say: what `make` gave at a time in the same season, if that lasts.
+
+        `make` must ask its season whatever it asks about the time, and end it for all else that the result hangs on.
+        """
+        place = (id(asked), about)
+        known = self._results(evidence).get(place)
+        if known is not None and known[0] is asked:
+            spell = cast("_Spell[tuple[_T, ...]]", known[1])
+            if spell.first <= now <= spell.last:
+                return spell.made
+        season = Season(now)
+        made = make(season)
+        if season.lasting:
+            self._keep(evidence, place, (asked, _Spell(season.first, season.last, made), 1 + len(made)))
+        return made
+
+    def _keep(self, evidence: Evidence, place: _Place, result: _Result) -> None:
         if self._remembered >= MAX_REMEMBERED:
             self._evidence.clear()
             self._remembered = 0
-            results = self._results(evidence)
-        results[place] = (asked, made)
-        self._remembered += 1
-        return made
+        results = self._results(evidence)
+        former = results.get(place)
+        self._remembered += result[2] - (former[2] if former else 0)
+        results[place] = result
 
-    def _results(self, evidence: Evidence) -> dict[_Place, tuple[object, object]]:
+    def _results(self, evidence: Evidence) -> dict[_Place, _Result]:
         key = id(evidence)
         known = self._evidence.get(key)
         if known is not None and known[0]() is evidence:
             return known[1]
-        results: dict[_Place, tuple[object, object]] = {}
+        results: dict[_Place, _Result] = {}
         self._evidence[key] = (weakref.ref(evidence, _forgetting(weakref.ref(self), key)), results)
         return results
 
@@ -78,7 +96,7 @@ class Recall:
         """Evidence of this identity is gone."""
         gone = self._evidence.pop(key, None)
         if gone is not None:
-            self._remembered -= len(gone[1])
+            self._remembered -= sum(weight for _, _, weight in gone[1].values())
 
 
 def _forgetting(recall: "weakref.ref[Recall]", key: int) -> Callable[[object], None]:

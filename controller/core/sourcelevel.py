@@ -2,7 +2,6 @@
 the repository and commit of the same provenance statement."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from controller.core.answer import Miss
 from controller.core.evidence import VerifiedStatement
@@ -10,13 +9,14 @@ from controller.core.matchers import accepted
 from controller.core.reasons import Reason
 from controller.core.records import MAX_CLOCK_LEAD
 from controller.core.requirements import SourceLevelRequirement, SourceVerifier
+from controller.core.season import Season
 from controller.core.source import normalise_source
 from controller.core.testimony import Voice
 from controller.core.text import printable
 
 
 def source_level_miss(
-    asked: SourceLevelRequirement, voice: Voice, summaries: Iterable[VerifiedStatement], now: datetime
+    asked: SourceLevelRequirement, voice: Voice, summaries: Iterable[VerifiedStatement], season: Season
 ) -> Miss | None:
     """None when an accepted summary tells the asked level of exactly the commit and repository that `voice` tells.
 
@@ -31,7 +31,7 @@ def source_level_miss(
         for statement in summaries
         if source.commit in statement.commits
         for verifier in asked.summaries
-        if (level := _told(statement, verifier, source.repository, now)) is not None
+        if (level := _told(statement, verifier, source.repository, season)) is not None
     ]
     best = max(told, default=0)
     if best >= asked.level:
@@ -41,12 +41,12 @@ def source_level_miss(
     return Miss(reason=Reason.SourceLevelTooLow, detail=f"{commit} has {known}, level {asked.level} is asked")
 
 
-def _told(statement: VerifiedStatement, verifier: SourceVerifier, repository: str, now: datetime) -> int | None:
+def _told(statement: VerifiedStatement, verifier: SourceVerifier, repository: str, season: Season) -> int | None:
     """The level by this verifier's word, no higher than it is believed; None when it is not its word on this."""
     summary = statement.summary
     if summary is None or not summary.passed or summary.verifier_id != verifier.verifier_id:
         return None
-    if summary.time_verified is not None and summary.time_verified > now + MAX_CLOCK_LEAD:
+    if summary.time_verified is not None and season.is_ahead(summary.time_verified, MAX_CLOCK_LEAD):
         return None
     if normalise_source(summary.resource_uri) != repository or not accepted(verifier.signers, statement):
         return None

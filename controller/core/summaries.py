@@ -145,13 +145,13 @@ def _age_miss(
     A time in the future makes no age: nothing of it is accepted where an age is asked, and elsewhere what a clock may
     be ahead.
     """
-    now = question.moment.now
+    claimed, season = summary.time_verified, question.season
     lead = MAX_CLOCK_LEAD if entry.max_age is None else timedelta()
-    if summary.time_verified is not None and summary.time_verified > now + lead:
+    if claimed is not None and season.is_ahead(claimed, lead):
         detail = "the summary says that it was verified in the future"
         return Step.BUILDER, Miss(reason=Reason.SummaryMismatch, detail=detail)
-    times = (time for time in (summary.time_verified, statement.signed_at) if time is not None)
-    miss = age_miss(entry.max_age, min(times, default=None), now)
+    times = (time for time in (claimed, statement.signed_at) if time is not None)
+    miss = age_miss(entry.max_age, min(times, default=None), season)
     return None if miss is None else (Step.LEVEL, miss)
 
 

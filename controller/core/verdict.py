@@ -37,7 +37,8 @@ class Finding:
     """How one policy judged one image. `policy` is None for what no policy says: uncovered, not synced, a bug.
 
     `detail` is fit to print and the same for the same facts: it holds no time of the request and no id of it.
-    `requirements` tells each requirement's own outcome, where evidence was judged.
+    `requirements` tells each requirement's own outcome, where evidence was judged. `outcome` is the class of the
+    reason; `refuses` says whether this finding alone refuses the workload, `warns` whether the client is warned of it.
     """
 
     policy: PolicyName | None
@@ -46,21 +47,16 @@ class Finding:
     detail: str = ""
     proven: Proven = field(default_factory=Proven)
     requirements: tuple[RequirementVerdict, ...] = ()
+    outcome: Outcome = field(init=False, repr=False, compare=False)
+    refuses: bool = field(init=False, repr=False, compare=False)
+    warns: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def outcome(self) -> Outcome:
-        """The class of the reason."""
-        return self.reason.outcome
-
-    @property
-    def refuses(self) -> bool:
-        """Whether this finding alone refuses the workload."""
-        return self.mode is Mode.ENFORCE and self.outcome in (Outcome.FAIL, Outcome.ERROR)
-
-    @property
-    def warns(self) -> bool:
-        """Whether this finding is told to the client as a warning."""
-        return self.mode is Mode.WARN and self.outcome in (Outcome.FAIL, Outcome.ERROR)
+    def __post_init__(self) -> None:
+        outcome = self.reason.outcome
+        unmet = outcome in (Outcome.FAIL, Outcome.ERROR)
+        object.__setattr__(self, "outcome", outcome)
+        object.__setattr__(self, "refuses", unmet and self.mode is Mode.ENFORCE)
+        object.__setattr__(self, "warns", unmet and self.mode is Mode.WARN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,30 +78,27 @@ class Verdict:
     """The answer for a workload. `images` is empty only for an update that adds or changes no image.
 
     `conclude` is the way to make one; `unchanged` says out loud that there was nothing to judge. `findings` are those
-    of all images.
+    of all images. `allowed` says whether the workload is admitted; nothing else decides it.
     """
 
     images: tuple[ImageVerdict, ...]
     unchanged: bool
     findings: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
+    allowed: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.unchanged == bool(self.images):
             raise ValueError("a verdict judges images, or says that none changed: nothing vacuous admits")
         findings = tuple([finding for image in self.images for finding in image.findings])
         object.__setattr__(self, "findings", findings)
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the workload is admitted. The only place that decides it."""
-        return not any(finding.refuses for finding in self.findings)
+        object.__setattr__(self, "allowed", not any(finding.refuses for finding in findings))
 
     @property
     def code(self) -> int:
         """The HTTP status the API server shows: 200 admitted, 403 failed, 500 a bug, 503 could not find out."""
-        refusing = [finding for finding in self.findings if finding.refuses]
-        if not refusing:
+        if self.allowed:
             return 200
+        refusing = [finding for finding in self.findings if finding.refuses]
         if any(finding.outcome is Outcome.FAIL for finding in refusing):
             return 403
         return 500 if any(finding.reason is Reason.InternalError for finding in refusing) else 503

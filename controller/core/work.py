@@ -1,10 +1,12 @@
 """How much conditions may cost while one image is judged, and what was converted for them meanwhile."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar, cast
 
 MAX_WORK = 1024 * 1024  # values that steps look at while one image is judged; at 250 ns at most each (measured)
 MAX_WORK_OF_REVIEW = 8 * MAX_WORK  # for all images of one workload, in equal parts
+
+BYTES_OF_VALUE = 32  # that cost no more than one value does
 
 _T = TypeVar("_T")
 
@@ -35,6 +37,11 @@ class Work:
                 return None
             self._known[key] = make()
         return cast("_T", self._known[key])
+
+
+def size_of_labels(labels: Mapping[str, str]) -> int:
+    """How many values labels are, as work counts them: long texts count by their length."""
+    return len(labels) + sum(len(name) + len(value) for name, value in labels.items()) // BYTES_OF_VALUE
 
 
 def share_of_work(images: int) -> int:

@@ -44,7 +44,7 @@ class WorkloadImage:
     @classmethod
     def of(cls, text: str, slots: tuple[Slot, ...]) -> "WorkloadImage":
         """Read the image as the workload writes it. Never raises: a malformed one is judged, not lost."""
-        shown, reference = _kept(text) if len(text) <= _MAX_KEPT_CHARACTERS else _read(text)
+        shown, reference = read_image(text)
         return cls(slots=slots, text=shown, reference=reference)
 
 
@@ -80,6 +80,11 @@ class Workload:
     namespace_labels: Mapping[str, str] | None
     mirror: bool = False
     pulled_with: PulledWith = NO_SECRETS
+
+
+def read_image(text: str) -> tuple[str, ImageReference | None]:
+    """What the text is when it is shown, and the reference that it is, if it is one."""
+    return _kept(text) if len(text) <= _MAX_KEPT_CHARACTERS else _read(text)
 
 
 def _read(text: str) -> tuple[str, ImageReference | None]:

@@ -6,8 +6,10 @@ Verdicts and what tags point to are never in here.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.core.image import Digest, Repository
+from controller.engine.gathering import GatherRequest
 from controller.engine.look import Found
 from controller.engine.question import Question
 from controller.engine.weight import weigh
@@ -24,9 +26,19 @@ Clock = Callable[[], float]
 """Seconds that never go back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Everything that evidence depends on besides the registry itself. What is equal may be shared."""
+class PinnedImage(NamedTuple):
+    """An image by its digest, and the index as whose child it is looked at."""
+
+    repository: Repository
+    digest: Digest
+    within: Digest | None = None
+
+
+class Key(NamedTuple):
+    """Everything that evidence depends on besides the registry itself. What is equal may be shared.
+
+    A tuple, because each review compares one.
+    """
 
     repository: Repository
     evidence_repository: Repository | None
@@ -39,17 +51,19 @@ class Key:
     scope: str
 
 
-def key_of(question: Question, *, evidence_repository: Repository | None, scope: str) -> Key:
-    """The key of a question; `scope` says by whose credentials each of its repositories is read."""
+def key_of(
+    asked: Question | GatherRequest, image: PinnedImage, *, evidence_repository: Repository | None, scope: str
+) -> Key:
+    """The key of what is asked about an image; `scope` says by whose credentials each of its repositories is read."""
     return Key(
-        repository=question.repository,
+        repository=image.repository,
         evidence_repository=evidence_repository,
-        digest=question.digest,
-        within=question.within,
-        wanted=question.wanted,
-        kept=question.kept,
-        roots=question.roots.revision,
-        windows=position(question.roots, question.now),
+        digest=image.digest,
+        within=image.within,
+        wanted=asked.wanted,
+        kept=asked.kept,
+        roots=asked.roots.revision,
+        windows=position(asked.roots, asked.now),
         scope=scope,
     )
 

@@ -1,15 +1,25 @@
 """Gathering for all reviews of a process: what is known is used again, what is under way is shared."""
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Self
 
 from controller.core.errors import NavicertError
 from controller.core.evidence import Evidence
 from controller.core.image import Repository
-from controller.engine.cache import DEFAULT_BYTES, INCOMPLETE_SECONDS, Clock, Counts, EvidenceCache, Key, key_of
+from controller.engine.cache import (
+    DEFAULT_BYTES,
+    INCOMPLETE_SECONDS,
+    Clock,
+    Counts,
+    EvidenceCache,
+    Key,
+    PinnedImage,
+    key_of,
+)
 from controller.engine.evidence import Gatherer, gather
-from controller.engine.gathering import GatherRequest, Lookup, Scope
+from controller.engine.gathering import GatherRequest, Known, Lookup, Scope
 from controller.engine.look import Found
 from controller.engine.question import Image, Question
 from controller.engine.sharing import Flight, bounded
@@ -58,9 +68,14 @@ class CachingGatherer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def __call__(self, request: GatherRequest) -> Evidence:
-        """As `evidence.gather`."""
-        return await gather(request, self)
+    def __call__(self, request: GatherRequest) -> Awaitable[Evidence]:
+        """As `evidence.gather`; Known where nothing but what is remembered has to be asked."""
+        digest = request.reference.digest
+        if digest is not None and not request.stale and not request.children:
+            known = self._known(self._key(request, PinnedImage(request.reference.repository, digest), request), request)
+            if known is not None:
+                return Known(known.evidence)
+        return gather(request, self)
 
     async def resolve(self, request: GatherRequest) -> Image | None:
         """What the request's tag points to now. Raises as `question.resolve` does."""
@@ -75,14 +90,9 @@ class CachingGatherer:
 
     async def look(self, question: Question, request: GatherRequest) -> Found:
         """What is known of one digest by the request's deadline; the rest is a gap."""
-        elsewhere = self._gatherer.means.evidence_repository(question.repository)
-        scope = self._scope_of(request)
-        scopes = [scope(place) for place in (question.repository, elsewhere) if place]
-        key = key_of(question, evidence_repository=elsewhere, scope=" ".join(scopes))
-        known = self._cache.get(key, max_age=request.max_age)
+        key = self._key(question, PinnedImage(question.repository, question.digest, question.within), request)
+        known = self._known(key, request)
         if known is not None:
-            self.counts.hits += 1
-            request.heard(Lookup.HIT)
             return known
         flight = self._flights.get(key)
         if flight is None:
@@ -96,6 +106,19 @@ class CachingGatherer:
             request.heard(Lookup.SHARED)
             flight.extend(request.latest)
         return await flight.found_by(request.deadline)
+
+    def _key(self, asked: Question | GatherRequest, image: PinnedImage, request: GatherRequest) -> Key:
+        elsewhere = self._gatherer.means.evidence_repository(image.repository)
+        scope = self._scope_of(request)
+        scopes = scope(image.repository) if elsewhere is None else f"{scope(image.repository)} {scope(elsewhere)}"
+        return key_of(asked, image, evidence_repository=elsewhere, scope=scopes)
+
+    def _known(self, key: Key, request: GatherRequest) -> Found | None:
+        found = self._cache.get(key, max_age=request.max_age)
+        if found is not None:
+            self.counts.hits += 1
+            request.heard(Lookup.HIT)
+        return found
 
     def _scope_of(self, request: GatherRequest) -> Scope:
         return request.access.scope if request.access else self._scope

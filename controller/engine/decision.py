@@ -1,24 +1,26 @@
 """The one decision: workload and policies in, verdict out. Webhook, scan, command line and policy tests call it."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 from controller.core.dependencies import wanted_dependencies
 from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertError
-from controller.core.evaluate import Selected, children_matter, judge_image, needs_evidence, select
+from controller.core.evaluate import children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest, ImageReference
-from controller.core.match import Applies
-from controller.core.policy import Mode, Policy, Uncovered
+from controller.core.policy import Mode, Uncovered
 from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
 from controller.core.reasons import Outcome, Reason
+from controller.core.season import Season
+from controller.core.selection import Selected
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.work import share_of_work
 from controller.core.workload import Workload, WorkloadImage
-from controller.engine.gathering import Gather, GatherRequest, Heard, nobody_hears
+from controller.engine.gathering import Gather, GatherRequest, Heard, Known, nobody_hears
 from controller.engine.policies import Snapshot
 
 _T = TypeVar("_T")
@@ -51,11 +53,6 @@ class Circumstances:
     patience: Mapping[Mode, float] = field(default_factory=lambda: PATIENCE)
     heard: Heard = nobody_hears
 
-    @property
-    def moment(self) -> Moment:
-        """What judgement takes of them."""
-        return Moment(now=self.now, uncovered=self.uncovered, exception_maximum=self.exception_maximum)
-
 
 async def decide(
     workload: Workload, *, snapshot: Snapshot | None, gather: Gather, circumstances: Circumstances
@@ -69,20 +66,16 @@ async def decide(
     """
     if snapshot is None:
         return conclude(tuple(_unsynced(image) for image in workload.images), expected=len(workload.images))
-    review = _Review(workload, snapshot, gather, circumstances)
-    selections: list[Selected] = []
-    for image in workload.images:
-        await review.give_way()
-        selections.append(select(snapshot.policies, workload, image))
-    pairs = list(zip(workload.images, selections, strict=True))
-    needing = [place for place, (image, selected) in enumerate(pairs) if needs_evidence(selected, workload.form, image)]
-    served, beyond = needing[:MAX_IMAGES], frozenset(needing[MAX_IMAGES:])
-    looked_up = await _all([review.look_up(*pairs[place]) for place in served])
-    verdicts = dict(zip(served, looked_up, strict=True))
-    for place, (image, selected) in enumerate(pairs):
-        if place not in verdicts:
-            verdicts[place] = await review.judge(image, selected, _too_many(image) if place in beyond else None)
-    return conclude(tuple(verdicts[place] for place in range(len(pairs))), expected=len(workload.images))
+    verdicts = await _Review(workload, snapshot, gather, circumstances).verdicts()
+    return conclude(tuple(verdicts), expected=len(workload.images))
+
+
+class _Asked(NamedTuple):
+    """An image that needs evidence, the policies that are about it, and what is asked for them."""
+
+    image: WorkloadImage
+    selected: Selected
+    request: GatherRequest
 
 
 class _Review:
@@ -93,18 +86,54 @@ class _Review:
         self._snapshot = snapshot
         self._gather = gather
         self._circumstances = circumstances
-        self._slots = asyncio.Semaphore(PARALLEL_IMAGES)
-        self._moment = replace(circumstances.moment, work=share_of_work(len(workload.images)))
-        self._steps = 0
+        self._moment = Moment(
+            now=circumstances.now,
+            uncovered=circumstances.uncovered,
+            exception_maximum=circumstances.exception_maximum,
+            work=share_of_work(len(workload.images)),
+        )
+        self._loop = asyncio.get_running_loop()
+        self._steps = self._needing = 0
 
-    async def give_way(self) -> None:
-        """Now and then others go on, however many images and policies this review has."""
+    async def verdicts(self) -> Sequence[ImageVerdict]:
+        """One for each image, in their order. What is at hand and satisfies takes no task, and waits for nobody; all
+        the rest is looked up together."""
+        first: list[ImageVerdict | Coroutine[Any, Any, ImageVerdict]] = []
+        for image in self._workload.images:
+            if self._turn_is_over():
+                await asyncio.sleep(0)
+            first.append(self._first(image))
+        looking_up = [one for one in first if not isinstance(one, ImageVerdict)]
+        if not looking_up:
+            return [one for one in first if isinstance(one, ImageVerdict)]
+        looked_up = iter(await _all(looking_up))
+        return [one if isinstance(one, ImageVerdict) else next(looked_up) for one in first]
+
+    def _first(self, image: WorkloadImage) -> ImageVerdict | Coroutine[Any, Any, ImageVerdict]:
+        """The verdict where nothing has to be looked up, or else the looking up, not begun."""
         self._steps += 1
-        if self._steps >= STEPS_IN_A_ROW:
-            self._steps = 0
-            await asyncio.sleep(0)
+        selected = select(self._snapshot.policies, self._workload, image)
+        if image.reference is None or not needs_evidence(selected, self._workload.form, image):
+            return self._judged(image, selected, None)
+        self._needing += 1
+        if self._needing > MAX_IMAGES:
+            error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
+            return self._judged(image, selected, _unknown(image.reference, error))
+        asked = _Asked(image, selected, self._request(image.reference, selected))
+        answer = self._gather(asked.request)
+        if not isinstance(answer, Known):
+            return self._look_up(asked, answer)
+        verdict = self._judged(image, selected, answer.evidence)
+        return self._look_again(asked, answer.evidence, verdict) if _unmet(verdict) else verdict
 
-    async def judge(
+    def _turn_is_over(self) -> bool:
+        """Now and then others go on, however many images and policies this review has."""
+        if self._steps < STEPS_IN_A_ROW:
+            return False
+        self._steps = 0
+        return True
+
+    async def _judge(
         self,
         image: WorkloadImage,
         selected: Selected,
@@ -112,50 +141,63 @@ class _Review:
         dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
     ) -> ImageVerdict:
         """The verdict on one image; other reviews go on in between."""
-        await self.give_way()
+        if self._turn_is_over():
+            await asyncio.sleep(0)
+        return self._judged(image, selected, evidence, dependencies)
+
+    def _judged(
+        self,
+        image: WorkloadImage,
+        selected: Selected,
+        evidence: Evidence | None,
+        dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
+    ) -> ImageVerdict:
         policies, workload = self._snapshot.policies, self._workload
         moment = replace(self._moment, dependencies=dependencies) if dependencies else self._moment
-        started = asyncio.get_running_loop().time()
+        clock = self._loop.time
+        started = clock()
         verdict = judge_image(policies, workload, image, selected=selected, evidence=evidence, moment=moment)
-        self._steps += int((asyncio.get_running_loop().time() - started) / SECONDS_OF_STEP)
+        self._steps += 1 + int((clock() - started) / SECONDS_OF_STEP)
         return verdict
 
-    async def look_up(self, image: WorkloadImage, selected: Selected) -> ImageVerdict:
+    async def _look_up(self, asked: _Asked, answer: Awaitable[Evidence]) -> ImageVerdict:
         """The verdict on one image by its evidence."""
-        if image.reference is None:
-            raise ValueError("what is no reference has no evidence")
-        request = self._request(image.reference, selected)
-        evidence = await self._evidence(request)
-        verdict = await self.judge(image, selected, evidence)
-        again = _again(request, evidence, verdict)
-        anew = await self._evidence(again) if again else evidence
-        dependencies = await self._dependencies(request, selected, anew) if _unmet(verdict) else NO_DEPENDENCIES
+        evidence = await self._evidence(asked.request, answer)
+        verdict = await self._judge(asked.image, asked.selected, evidence)
+        return await self._look_again(asked, evidence, verdict) if _unmet(verdict) else verdict
+
+    async def _look_again(self, asked: _Asked, evidence: Evidence, verdict: ImageVerdict) -> ImageVerdict:
+        """The verdict on an image that was not satisfied, by what is known when it is asked once more."""
+        again = _again(asked.request, evidence, verdict)
+        anew = await self._evidence(again, self._gather(again)) if again else evidence
+        dependencies = await self._dependencies(asked, anew)
         if anew is evidence and not dependencies:
             return verdict
-        return await self.judge(image, selected, anew, dependencies)
+        return await self._judge(asked.image, asked.selected, anew, dependencies)
 
-    async def _dependencies(
-        self, request: GatherRequest, selected: Selected, evidence: Evidence
-    ) -> Mapping[Digest, Evidence]:
+    async def _dependencies(self, asked: _Asked, evidence: Evidence) -> Mapping[Digest, Evidence]:
         """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
         (SUM-015). Of more than MAX_DEPENDENCIES nothing is known of the others, which meets no requirement."""
-        policies = self._snapshot.policies
-        question = Question.of(policies, self._workload, request.reference, evidence, self._moment)
-        sound = [policy for policy, applies in selected if isinstance(policy, Policy) and applies is Applies.YES]
-        wanted = wanted_dependencies(sound, question) if question is not None else ()
-        asked = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
-        found = await _all([self._evidence(one) for one in asked])
-        return {one.reference.digest: known for one, known in zip(asked, found, strict=True) if one.reference.digest}
+        request, season = asked.request, Season(self._moment.now)
+        question = Question.of(
+            self._snapshot.policies, self._workload, request.reference, evidence, self._moment, season
+        )
+        wanted = wanted_dependencies(asked.selected.sound, question) if question is not None else ()
+        requests = [replace(request, reference=one, children=True) for one in wanted[:MAX_DEPENDENCIES]]
+        found = await _all([self._evidence(one, self._gather(one)) for one in requests])
+        return {one.reference.digest: known for one, known in zip(requests, found, strict=True) if one.reference.digest}
 
-    async def _evidence(self, request: GatherRequest) -> Evidence:
+    async def _evidence(self, request: GatherRequest, answer: Awaitable[Evidence]) -> Evidence:
         """Gathering keeps the deadline itself; this guards the wait for a slot, and against one that does not.
 
         The grace counts from when the loop notices that the deadline has passed: however late a busy one is, what had
         been found by then still arrives.
         """
-        gathering = asyncio.create_task(self._in_turn(request))
+        if isinstance(answer, Known):
+            return answer.evidence
+        gathering = asyncio.create_task(self._in_turn(answer))
         try:
-            await asyncio.wait({gathering}, timeout=request.deadline - asyncio.get_running_loop().time())
+            await asyncio.wait({gathering}, timeout=request.deadline - self._loop.time())
             await asyncio.wait({gathering}, timeout=_GRACE)
         finally:
             gathering.cancel()
@@ -164,15 +206,18 @@ class _Review:
         host = request.reference.repository.host
         return _unknown(request.reference, DeadlineExceeded(f"{host} did not answer in time"))
 
-    async def _in_turn(self, request: GatherRequest) -> Evidence:
+    async def _in_turn(self, answer: Awaitable[Evidence]) -> Evidence:
         async with self._slots:
-            return await self._gather(request)
+            return await answer
+
+    @cached_property
+    def _slots(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(PARALLEL_IMAGES)
 
     def _request(self, reference: ImageReference, selected: Selected) -> GatherRequest:
-        policies = self._snapshot.policies
-        named = [policy.trust_roots for policy, _ in selected if isinstance(policy, Policy)]
-        strictest = _strictest(self._workload, [policy.mode for policy, _ in selected])
-        roots, now = policies.builder_roots.union(*named), self._circumstances.now
+        policies, now = self._snapshot.policies, self._circumstances.now
+        strictest = Mode.AUDIT if self._workload.mirror else selected.strictest
+        roots = policies.builder_roots | selected.trust_roots
         return GatherRequest(
             reference=reference,
             wanted=policies.wanted,
@@ -192,13 +237,12 @@ async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
 
 
 def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:
-    """What is worth asking once more: nothing, where all is satisfied or where a gap stays one.
+    """What is worth asking once more where not all is satisfied: nothing, where a gap stays one.
 
     The digest is what the tag was resolved to: that counts for the whole review.
     """
-    unmet = _unmet(verdict)
     children = children_matter(verdict.findings, evidence)
-    if evidence.digest is None or not unmet or (evidence.gaps and not children):
+    if evidence.digest is None or (evidence.gaps and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
     return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)
@@ -208,19 +252,8 @@ def _unmet(verdict: ImageVerdict) -> bool:
     return any(finding.policy and finding.outcome in (Outcome.FAIL, Outcome.ERROR) for finding in verdict.findings)
 
 
-def _strictest(workload: Workload, modes: list[Mode]) -> Mode:
-    if workload.mirror:
-        return Mode.AUDIT
-    return next(mode for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT) if mode in modes)
-
-
 def _until(mode: Mode, circumstances: Circumstances) -> float:
     return min(circumstances.deadline, asyncio.get_running_loop().time() + circumstances.patience[mode])
-
-
-def _too_many(image: WorkloadImage) -> Evidence | None:
-    error = LimitExceeded(f"the workload has more than {MAX_IMAGES} images to look up")
-    return _unknown(image.reference, error) if image.reference else None
 
 
 def _unknown(reference: ImageReference, error: NavicertError) -> Evidence:

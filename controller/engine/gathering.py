@@ -1,6 +1,6 @@
 """What a decision asks of the outside: the evidence for one image."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -70,5 +70,17 @@ class GatherRequest:
         return self.deadline if self.until is None else self.until
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Evidence that was at hand when it was asked for: waiting for it takes no turn of the event loop."""
+
+    evidence: Evidence
+
+    def __await__(self) -> Generator[None, None, Evidence]:
+        yield from ()
+        return self.evidence
+
+
 Gather = Callable[[GatherRequest], Awaitable[Evidence]]
-"""Never raises a NavicertError: what goes wrong is a gap in the evidence. Answers by the request's deadline."""
+"""Never raises a NavicertError: what goes wrong is a gap in the evidence. Answers by the request's deadline; at once,
+and as Known, what is at hand."""

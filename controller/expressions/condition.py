@@ -14,7 +14,7 @@ from cel_expr_python.cel import Activation, Env, Expression, NewEnv, Type
 
 from controller.core.condition import Condition, Facts, Held
 from controller.core.text import printable
-from controller.core.work import MAX_WORK
+from controller.core.work import BYTES_OF_VALUE, MAX_WORK, size_of_labels
 from controller.expressions.bounds import Cost, bound_cost
 from controller.expressions.members import member_problem
 from controller.expressions.variables import TYPES, variables
@@ -23,9 +23,9 @@ MAX_EXPRESSION_CHARACTERS = 4096
 MAX_PREDICATE_BYTES = 512 * 1024
 CONVERSION_STEPS = 6  # what making values for the engine costs, in steps over them (measured)
 LEAST_SIZE = 64  # values: an expression over small things costs some microseconds, too
-BYTES_OF_VALUE = 32  # that cost no more than one value does
 _PUNCTUATION = (b",", b":", b"[", b"{")
 _OF_PREDICATE = frozenset({"provenance", "predicate"})
+_OF_REVIEW = frozenset({"now", "workload"})
 _ENGINE_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
@@ -60,13 +60,23 @@ def compile_condition(name: str, expression: str, message: str | None, use: Use)
     if unknown is not None:
         return unknown
     test = partial(_test, compiled, cost, use)
-    return Condition(name=name, expression=expression, message=message, test=test)
+    return Condition(name=name, expression=expression, message=message, lasting=_lasts(use, expression), test=test)
 
 
 @cache
-def _environment(use: Use) -> Env:
-    declared = {name: type_ for name, type_ in TYPES.items() if name != "provenance" or use is Use.BUILD}
-    return NewEnv(variables=declared)
+def _environment(use: Use, without: frozenset[str] = frozenset()) -> Env:
+    absent = without if use is Use.BUILD else without | {"provenance"}
+    return NewEnv(variables={name: type_ for name, type_ in TYPES.items() if name not in absent})
+
+
+def _lasts(use: Use, expression: str) -> bool:
+    """Whether it compiles where time and workload are not declared: the engine itself says that it names neither."""
+    try:
+        _environment(use, _OF_REVIEW).compile(expression)
+    except _ENGINE_ERRORS:
+        return False
+    else:
+        return True
 
 
 def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Held, str]:
@@ -90,9 +100,9 @@ def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Hel
 
 def _size(looked_at: Collection[str], facts: Facts) -> int:
     """How many values there are at most, counted by their punctuation; long texts count by their length."""
-    size, labels = LEAST_SIZE, facts.workload.labels
+    size = LEAST_SIZE
     if "workload" in looked_at:
-        size += len(labels) + sum(len(name) + len(value) for name, value in labels.items()) // BYTES_OF_VALUE
+        size += size_of_labels(facts.workload.labels)
     if not _OF_PREDICATE.isdisjoint(looked_at):
         predicate = facts.statement.predicate or b""
         size += sum(map(predicate.count, _PUNCTUATION)) + len(predicate) // BYTES_OF_VALUE

@@ -62,6 +62,7 @@ class RegistryClient:
         self._credentials = credentials
         transport = Transport(registries, named_hosts)
         self._connected = Connected(registries=registries, transport=transport, sessions=Sessions(transport))
+        self._own = ScopedRegistry(self._connected, credentials=credentials)
 
     async def __aenter__(self) -> Self:
         await self._connected.transport.__aenter__()
@@ -90,7 +91,7 @@ class RegistryClient:
 
     def scope(self, repository: Repository) -> str:
         """With which credentials this repository is read, for the key of whatever remembers what was read."""
-        return self.scoped().scope(repository)
+        return self._own.scope(repository)
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:
         """The manifest or index of this digest or tag; None when the registry says there is none. See `Place`."""

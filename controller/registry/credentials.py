@@ -20,6 +20,7 @@ ANONYMOUS = "anonymous"
 CONFIG_KEY = ".dockerconfigjson"  # of a Secret of type kubernetes.io/dockerconfigjson
 MAX_FILES = 256
 SECRET_BYTES = 32  # of the key that scopes are made with
+MAX_SCOPES = 4096  # that are remembered
 LOOK_SECONDS = 1.0  # between looks at whether files have changed
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class DockerCredentials:
 
     def __init__(self, config: Callable[[], DockerConfig], *, programs: CredentialPrograms, secret: bytes) -> None:
         self._config, self._programs, self._secret = config, programs, secret
+        self._scopes: tuple[DockerConfig, dict[Repository, str]] = (DockerConfig(), {})  # of one configuration
 
     async def credential(self, repository: Repository) -> Credential | None:
         """As the protocol says: the longest host and path that cover the repository win (REG-017, REG-018)."""
@@ -55,7 +57,17 @@ class DockerCredentials:
 
     def scope(self, repository: Repository) -> str:
         """As the protocol says. Of a program: its name and which server it is asked for."""
-        match self._config().source(repository):
+        config, (told_by, scopes) = self._config(), self._scopes
+        if told_by is not config or len(scopes) >= MAX_SCOPES:
+            scopes = {}
+            self._scopes = config, scopes
+        known = scopes.get(repository)
+        if known is None:
+            known = scopes[repository] = self._scope(config, repository)
+        return known
+
+    def _scope(self, config: DockerConfig, repository: Repository) -> str:
+        match config.source(repository):
             case None:
                 return ANONYMOUS
             case Program(name=name, server=server):
@@ -81,7 +93,9 @@ class Anonymous(DockerCredentials):
     """No credentials for anybody."""
 
     def __init__(self) -> None:
-        super().__init__(DockerConfig, programs=CredentialPrograms(None), secret=secrets.token_bytes(SECRET_BYTES))
+        nobodys = DockerConfig()
+        programs, secret = CredentialPrograms(None), secrets.token_bytes(SECRET_BYTES)
+        super().__init__(lambda: nobodys, programs=programs, secret=secret)
 
 
 class FileCredentials(DockerCredentials):

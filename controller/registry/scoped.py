@@ -56,8 +56,10 @@ class ScopedRegistry:
 
     def scope(self, repository: Repository) -> str:
         """With which credentials this repository is read, its mirrors' included; see `Credentials.scope`."""
-        places = (repository, *self._connected.registries.mirrors(repository))
-        scopes = [self._credentials.scope(place) for place in places]
+        mirrors, own = self._connected.registries.mirrors(repository), self._credentials.scope(repository)
+        if not mirrors:
+            return own
+        scopes = [own, *(self._credentials.scope(place) for place in mirrors)]
         return scopes[0] if len(set(scopes)) == 1 else " ".join(scopes)
 
     async def manifest(self, repository: Repository, reference: Digest | str) -> Fetched | None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from prometheus_client import (
@@ -22,11 +24,14 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from controller.core.policy import Mode
+from controller.core.reasons import Reason
 from controller.core.verdict import Finding
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds. A warm review takes a millisecond or two, a cold one some round trips; the API server waits 30 at most.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_REASON_AND_MODE: Callable[[Finding], tuple[Reason, Mode]] = attrgetter("reason", "mode")
 _OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE"})
 
 
@@ -125,8 +130,9 @@ class Metrics:
 
     def count_findings(self, findings: Sequence[Finding]) -> None:
         """Count what was found about the images of one workload."""
-        for finding in findings:
-            _one(self._findings, finding.reason.name, finding.mode.value, finding.outcome.value).inc()
+        for (reason, mode), equal in groupby(findings, _REASON_AND_MODE):
+            number = sum(1 for _ in equal)
+            _one(self._findings, reason.name, mode.value, reason.outcome.value).inc(number)
 
     def count_broken(self, objects: Mapping[str, int]) -> None:
         """Show how many objects of each kind are broken, by kind; a kind that is not named has none."""

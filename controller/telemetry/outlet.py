@@ -66,9 +66,9 @@ class Outlet(logging.Handler):
                 self._changed.notify_all()
 
     def _write(self, line: bytes) -> None:
-        left = memoryview(line)
         try:
-            while left:
-                left = left[os.write(self._descriptor, left) :]
+            written = os.write(self._descriptor, line)
+            while written < len(line):
+                written += os.write(self._descriptor, memoryview(line)[written:])
         except OSError:
             self.dropped += 1

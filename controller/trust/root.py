@@ -126,6 +126,8 @@ class TrustRoot:
         return hashlib.sha256("\n".join(str(line) for line in lines).encode()).hexdigest()
 
 
+_MAX_SERVING = 256  # sets of names whose roots are remembered
+
 INLINE_PREFIX = "pem:"
 """How the root of a signer entry's inline key is named, with the key's fingerprint: no object can be called so."""
 
@@ -141,29 +143,45 @@ class TrustRoots:
     revision: str = field(init=False, repr=False, compare=False)
     starts: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
     ends: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
+    _ageing: bool = field(init=False, repr=False, compare=False)
+    _serving: dict[frozenset[str], "TrustRoots | None"] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         revisions = "\n".join(sorted(root.revision for root in self.roots.values()))
         object.__setattr__(self, "revision", hashlib.sha256(revisions.encode()).hexdigest())
+        ageing = any(root.stale_at is not None for root in self.roots.values())
+        object.__setattr__(self, "_ageing", ageing)
         edges = [edge for root in self.roots.values() for edge in root.edges]
         object.__setattr__(self, "starts", tuple(sorted(start for start, _ in edges if start is not None)))
         object.__setattr__(self, "ends", tuple(sorted(end for _, end in edges if end is not None)))
 
     def stale(self, names: Collection[str], now: datetime) -> tuple[str, ...]:
         """Which of these roots, and of those that tell their times, are too old at `now`: in order of name."""
+        if not self._ageing:
+            return ()
         named = (self.roots.get(name) for name in names)
         meant = {*names, *(root.time_root for root in named if root is not None and root.time_root is not None)}
         roots = (self.roots[name] for name in sorted(meant) if name in self.roots)
         return tuple(root.name for root in roots if root.stale_at is not None and now > root.stale_at)
 
-    def serving(self, names: Collection[str]) -> "TrustRoots":
+    def serving(self, names: frozenset[str]) -> "TrustRoots":
         """Every root that is an object, and of the inline keys those that are named.
 
         Who may write policies in a namespace brings keys with them; only images which those policies are about are
         checked against them.
         """
+        if names not in self._serving:
+            if len(self._serving) >= _MAX_SERVING:
+                self._serving.clear()
+            self._serving[names] = self._without_strangers(names)
+        return self._serving[names] or self
+
+    def _without_strangers(self, names: frozenset[str]) -> "TrustRoots | None":
+        """None where they are all: what holds itself outlives its use."""
         kept = {name: root for name, root in self.roots.items() if name in names or not name.startswith(INLINE_PREFIX)}
-        return self if len(kept) == len(self.roots) else TrustRoots(roots=kept)
+        return None if len(kept) == len(self.roots) else TrustRoots(roots=kept)
 
 
 def compile_sigstore(document: TrustedRootDocument) -> SigstoreMaterial:

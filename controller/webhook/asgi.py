@@ -16,6 +16,8 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 DEFAULT_SECONDS, MAX_SECONDS = 10.0, 30.0  # timeoutSeconds of a webhook configuration: default and maximum
 MARGIN, LEAST_MARGIN_SECONDS = 0.1, 0.2  # of the review's time, kept for the way back
 
+WHOLE = "navicert.whole"  # in the state of a request whose body had arrived when it was handed on
+
 _TIMEOUT = re.compile(r"([0-9]{1,4})s")
 
 Scope = MutableMapping[str, Any]
@@ -52,11 +54,13 @@ def answer_seconds(query: bytes) -> float:
 async def read_body(scope: Scope, receive: Receive, deadline: float, bodies: Bodies) -> bytes:
     """The body of a POST that arrives by `deadline` (the loop's clock) and has at most MAX_BODY_BYTES.
 
-    It is late, too, when `bodies` gave it up for others.
+    It is late, too, when `bodies` gave it up for others. One that is WHOLE when its request is handed on needs no time.
     Raises Refused, and Gone when the client hangs up meanwhile.
     """
     if scope["method"] != "POST":
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "post an AdmissionReview")
+    if WHOLE in scope.get("state", ()):
+        return await _read(receive, _uncounted)
     try:
         async with bodies.arriving(deadline) as count:
             return await _read(receive, count)
@@ -93,6 +97,10 @@ async def _read(receive: Receive, count: Callable[[int], None]) -> bytes:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a review has at most {MAX_BODY_BYTES} bytes")
         if not message.get("more_body", False):
             return bytes(content)
+
+
+def _uncounted(_size: int) -> None:
+    """What is there already arrives no more."""
 
 
 async def _send(send: Send, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

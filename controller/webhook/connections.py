@@ -11,6 +11,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from controller.webhook.asgi import WHOLE
+from controller.webhook.together import Together
+
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a further request, until its headers are complete
 MAX_CONNECTIONS = 2048  # of one listener: API servers keep one for each review that is under way
 
@@ -55,11 +58,13 @@ class Terms:
         """It is at this stage from now on."""
         self.forget(connection)
         self._stages[stage][connection] = None
+        connection.stage = stage
 
     def forget(self, connection: "Connection") -> None:
         """It waits for an answer, or is gone."""
-        for stage in self._stages.values():
-            stage.pop(connection, None)
+        if connection.stage is not None:
+            del self._stages[connection.stage][connection]
+            connection.stage = None
 
     def close(self, connection: "Connection", cause: str) -> None:
         """Close it without an answer."""
@@ -74,6 +79,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._terms = terms
         self._headers_due: asyncio.TimerHandle | None = None
+        self.stage: Stage | None = None  # as its terms have it; None while an answer is owed to it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's is
         """Begin to wait for a request."""
@@ -92,11 +98,17 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         self._terms.enter(self, Stage.SENDING)
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # to which there is no body
+            self.cycle.transport = Together(self.transport)  # the application's turn has not come yet
         if self._terms.draining:
             self.end_after_answer()
 
     def on_message_complete(self) -> None:
-        """All has arrived: an answer is owed, unless it was given before the end was there."""
+        """All has arrived: an answer is owed, unless it was given before the end was there.
+
+        The application's turn comes after that of who read: it then finds the body whole, and waits for nothing.
+        """
+        self.scope["state"][WHOLE] = True
         if self._idle:
             self._terms.enter(self, Stage.IDLE)
         else:

@@ -1,7 +1,6 @@
 """/validate: judges a workload, by the one decision that everything else goes by, too."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from controller.core.verdict import Verdict
 from controller.core.workload import Workload
 from controller.engine.access import FindAccess, as_navicert, gathering_as
 from controller.engine.decision import Circumstances, decide
-from controller.engine.gathering import Gather, Heard
+from controller.engine.gathering import Gather, Heard, Lookup
 from controller.engine.policies import Snapshot
 from controller.webhook.line import render_verdict
 from controller.webhook.review import MAX_BYTES_ON_LOOP, Answered
@@ -43,8 +42,8 @@ class Judge:
     async def answer(self, request: AdmissionRequest, *, deadline: float) -> Answered:
         """The verdict on what the review brings; raises MalformedReview for what can't be judged."""
         workload = await _parse(request)
-        lookups: Counter[str] = Counter()
-        verdict = await self._verdict(workload, deadline=deadline, heard=lambda one: lookups.update((one.value,)))
+        lookups: list[Lookup] = []
+        verdict = await self._verdict(workload, deadline=deadline, heard=lookups.append)
         return Answered(
             body=render(request, verdict),
             outcome="unchanged" if verdict.unchanged else _OUTCOMES[verdict.code],

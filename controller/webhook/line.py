@@ -3,12 +3,13 @@
 Never the object itself, its environment, or anything of the client's credentials (NET-011).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict, Verdict
 from controller.core.workload import Workload
+from controller.engine.gathering import Lookup
 from controller.wire.admission import AdmissionRequest
 
 
@@ -25,7 +26,7 @@ def render_question(request: AdmissionRequest) -> dict[str, Any]:
     }
 
 
-def render_verdict(workload: Workload, verdict: Verdict, lookups: Mapping[str, int]) -> dict[str, Any]:
+def render_verdict(workload: Workload, verdict: Verdict, lookups: Sequence[Lookup]) -> dict[str, Any]:
     """How a workload was judged: each image with its digest, and each finding with what was proven.
 
     `cache` counts where its evidence came from; it is empty where none was needed.
@@ -36,7 +37,7 @@ def render_verdict(workload: Workload, verdict: Verdict, lookups: Mapping[str, i
         "allowed": verdict.allowed,
         "code": verdict.code,
         "unchanged": verdict.unchanged,
-        "cache": dict(lookups),
+        "cache": {one.value: lookups.count(one) for one in dict.fromkeys(lookups)},
         "images": [_image(image) for image in verdict.images],
     }
 

@@ -7,13 +7,12 @@ Kubernetes documentation, "Dynamic Admission Control": request `?timeout=10s`, r
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from controller.core.errors import MalformedReview
 from controller.core.verdict import Finding
-from controller.telemetry import Metrics
+from controller.telemetry import Metrics, tell
 from controller.webhook.asgi import Gone, Receive, Refused, Scope, Send, answer_seconds, read_body, send_json
 from controller.webhook.asgi import send_sentence as refuse
 from controller.webhook.bodies import Bodies
@@ -26,8 +25,7 @@ MAX_BYTES_ON_LOOP = 256 * 1024
 _log = logging.getLogger("navicert.decision")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """The answer to a review, and what is told of it: one word for the metrics, and the decision line."""
 
     body: bytes
@@ -84,7 +82,7 @@ class ReviewEndpoint:
             self._metrics.count_review(self._name, request.operation, answered.outcome, seconds)
             self._metrics.count_findings(answered.findings)
             line |= {**answered.line, "verdict": answered.outcome, "ms": _milliseconds(seconds)}
-            _log.info("review", extra={"review": line})
+            tell(_log, "review", review=line)
         except MalformedReview:
             raise
         except Exception:  # noqa: BLE001 (the last resort: a bug refuses, is seen, and tells the client nothing)

@@ -189,27 +189,27 @@ def _annotations(verdict: Verdict) -> dict[str, str]:
     """What the API server writes into its audit log, below this webhook's name."""
     if verdict.unchanged:
         return {"verdict": "unchanged"}
+    annotations = {"verdict": "admitted" if verdict.allowed else "refused"}
     digests = {str(image.digest) for image in verdict.images if image.digest}
     levels = {f"{image.digest}={level}" for image in verdict.images if (level := _level(image)) is not None}
-    annotations = {
-        "verdict": "admitted" if verdict.allowed else "refused",
-        "digests": _bounded(sorted(digests)),
-        "levels": _bounded(sorted(levels)),
-    }
-    return {name: text for name, text in annotations.items() if text}
+    for name, items in (("digests", digests), ("levels", levels)):
+        if items:
+            annotations[name] = _bounded(sorted(items))
+    return annotations
 
 
 def _level(image: ImageVerdict) -> int | None:
     """The Build level on which an admission may rest: of satisfied findings only, never of the closest failure."""
     levels = [finding.proven.level for finding in image.findings if finding.outcome is Outcome.PASS]
-    return max((level for level in levels if level is not None), default=None)
+    return max([level for level in levels if level is not None], default=None)
 
 
 def _bounded(items: list[str]) -> str:
     """As many whole items as fit, then how many were left out."""
-    kept = list(items)
-    while len(text := ",".join(kept)) > MAX_ANNOTATION_CHARACTERS:
-        kept.pop()
+    kept, text = items, ",".join(items)
+    while len(text) > MAX_ANNOTATION_CHARACTERS:
+        kept = kept[:-1]
+        text = ",".join(kept)
     rest = len(items) - len(kept)
     return f"{text},and {rest} more" if rest else text
 

@@ -5,7 +5,6 @@ a pod is never a reason to skip it (COV-005).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ MAX_PLACES = (
     4096  # of one pod spec; the API server itself takes a few thousand containers before a request is too large
 )
 DEFAULT_SERVICE_ACCOUNT = "default"  # of a spec that names none
+_VOLUMES = "volumes"
 _NODES_GROUP, _NODE_PREFIX = "system:nodes", "system:node:"
 
 
@@ -83,13 +83,18 @@ class Pod(Shape, frozen=True, kw_only=True):
     spec: PodSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One place that names an image: `text` as it is written, `pointer` to it from the pod (RFC 6901)."""
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that names an image: `text` as it is written, in which list of the spec it is, and where in that."""
 
     slot: Slot
     text: str
-    pointer: str
+    field: str
+    index: int
+
+    @property
+    def pointer(self) -> str:
+        """The way to the text from the pod (RFC 6901)."""
+        return f"/spec/{self.field}/{self.index}/image{'/reference' if self.field == _VOLUMES else ''}"
 
 
 def places(pod: Pod, where: str, *, references: bool) -> tuple[Place, ...]:
@@ -133,10 +138,10 @@ def decode(decoder: "msgspec.json.Decoder[_T]", content: msgspec.Raw, where: str
         raise MalformedReview(f"{where}: {printable(str(error))}") from error
 
 
-def _place(slot: Slot, text: str | None, pointer: str, where: str) -> Place:
+def _place(slot: Slot, text: str | None, field: str, index: int, where: str) -> Place:
     if not text:
         raise MalformedReview(f"{where}: {slot} names no image")
-    return Place(slot=slot, text=text, pointer=pointer)
+    return Place(slot=slot, text=text, field=field, index=index)
 
 
 def _places(spec: PodSpec, where: str, *, references: bool) -> Iterator[Place]:
@@ -146,9 +151,7 @@ def _places(spec: PodSpec, where: str, *, references: bool) -> Iterator[Place]:
         ("ephemeral container", "ephemeralContainers", spec.ephemeral_containers),
     ):
         for index, container in enumerate(containers or ()):
-            pointer = f"/spec/{field}/{index}/image"
-            yield _place(Slot(role=role, name=container.name or ""), container.image, pointer, where)
+            yield _place(Slot(role=role, name=container.name or ""), container.image, field, index, where)
     for index, volume in enumerate(spec.volumes or ()):
         if volume.image is not None and (references or volume.image.reference):
-            pointer = f"/spec/volumes/{index}/image/reference"
-            yield _place(Slot(role="volume", name=volume.name or ""), volume.image.reference, pointer, where)
+            yield _place(Slot(role="volume", name=volume.name or ""), volume.image.reference, _VOLUMES, index, where)

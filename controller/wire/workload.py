@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from controller.core.errors import MalformedReview
+from controller.core.image import ImageReference
 from controller.core.text import printable
-from controller.core.workload import Form, Slot, Workload, WorkloadImage
+from controller.core.workload import Form, Slot, Workload, WorkloadImage, read_image
 from controller.wire.admission import AdmissionRequest
 from controller.wire.podspec import Metadata, Place, Pod, Shape, decode, made_by_a_node, places, pulled_with
 
@@ -97,14 +98,16 @@ def _pod(workload: _Object) -> Pod:
 
 def _images(named: Iterable[Place]) -> tuple[WorkloadImage, ...]:
     """One entry for each distinct image, in order of appearance; different spellings of one reference are one image."""
-    grouped: dict[str, tuple[WorkloadImage, list[Slot]]] = {}
+    grouped: dict[str, tuple[str, ImageReference | None, list[Slot]]] = {}
     for place in named:
-        image = WorkloadImage.of(place.text, ())
-        name = place.text if image.reference is None else image.text  # no reference looks like what is none
-        grouped.setdefault(name, (image, []))[1].append(place.slot)
+        shown, reference = read_image(place.text)
+        name = place.text if reference is None else shown  # no reference looks like what is none
+        grouped.setdefault(name, (shown, reference, []))[2].append(place.slot)
     return tuple(
-        WorkloadImage(slots=tuple(slots), text=image.text, reference=image.reference)
-        for image, slots in grouped.values()
+        [
+            WorkloadImage(slots=tuple(slots), text=shown, reference=reference)
+            for shown, reference, slots in grouped.values()
+        ]
     )
 
 

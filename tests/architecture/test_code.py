@@ -22,6 +22,7 @@ WALL_CLOCK_READERS = {
     "controller/demo/run.py",
     "controller/reconcile/operator.py",
     "controller/registry/retries.py",
+    "controller/telemetry/lines.py",  # when a line was told, as logging itself would ask
 }
 VAGUE = {"check", "process", "handle", "handler", "manager", "helper", "helpers", "utils", "util", "data", "info"}
 

@@ -24,7 +24,7 @@ from controller.core.image import Digest, ImageReference, Repository
 from controller.core.predicates import PROVENANCE
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
-from controller.engine.gathering import GatherRequest
+from controller.engine.gathering import Gather, GatherRequest
 from controller.registry.client import RegistryClient
 from controller.wire.registries import parse_registries
 from tests.bench.measure import Ratio, ratio
@@ -56,7 +56,7 @@ class Bench:
         self._foundry = foundry
         self._session = session
         self._images = 0
-        self.gather = self._never
+        self.gather: Gather = self._never
 
     async def _never(self, request: GatherRequest) -> Evidence:
         raise NotImplementedError

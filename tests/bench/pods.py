@@ -1,5 +1,6 @@
 """A pod of three images whose evidence is in hand, and twenty policies of which five are about them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ from tests.support import facts
 
 NAMES = ("shop", "web", "api")
 MATCHING, STRANGERS = 5, 15
+EvidenceByRepository = Mapping[str, Evidence]
 ISSUER = "https://token.actions.githubusercontent.com"
 WORKFLOWS = ("image", "library", "chart")
 IMAGES = (ImageGlob.compile("ghcr.io/acme/*"),)
@@ -113,23 +115,31 @@ def twenty_policies(*, condition: str | None = None) -> PolicySet:
     return facts.policies(*members, builders=tuple(map(_builder, WORKFLOWS)))
 
 
-EVIDENCE = {f"ghcr.io/acme/{name}": _evidence(name) for name in NAMES}
-POD: Workload = facts.workload(*(f"{name}@{found.digest}" for name, found in EVIDENCE.items()))
+def attested() -> EvidenceByRepository:
+    """Of each image, made anew: nothing that was worked out before belongs to it."""
+    return {f"ghcr.io/acme/{name}": _evidence(name) for name in NAMES}
 
 
-def judge_pod(members: PolicySet, now: datetime) -> Verdict:
+def pod(found: EvidenceByRepository, number: int, *, namespace: str = "shop") -> Workload:
+    """One of many pods of the same three images: it has a name and labels of its own."""
+    labels = {"app": "shop", "pod": f"{number:05}"}
+    texts = [f"{repository}@{one.digest}" for repository, one in found.items()]
+    return replace(facts.workload(*texts, labels=labels, namespace=namespace), name=f"shop-{number:05}")
+
+
+def judge_pod(members: PolicySet, workload: Workload, found: EvidenceByRepository, now: datetime) -> Verdict:
     """All three images as a decision judges them, at a time of its own as each review has."""
     at = facts.moment(now=now)
     verdicts = tuple(
         judge_image(
             members,
-            POD,
+            workload,
             image,
-            selected=select(members, POD, image),
-            evidence=EVIDENCE[str(image.reference and image.reference.repository)],
+            selected=select(members, workload, image),
+            evidence=found[str(image.reference and image.reference.repository)],
             moment=at,
         )
-        for image in POD.images
+        for image in workload.images
     )
     verdict = conclude(verdicts, expected=len(NAMES))
     if not verdict.allowed or len(verdict.findings) != MATCHING * len(NAMES):

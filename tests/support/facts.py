@@ -25,6 +25,7 @@ from controller.core.requirements import (
     SourceRequirement,
     SummaryAcceptance,
 )
+from controller.core.season import Season
 from controller.core.signer import KeySigner
 from controller.core.slsa import SourceFrom, TrustedBuilder
 from controller.core.source import SourceTemplate
@@ -230,7 +231,7 @@ def question(
     """What is asked of this evidence, of the image that it is about."""
     at, pod = moment(dependencies=dependencies), workload()
     assert pod.images[0].reference is not None
-    asked = Question.of(policies(builders=builders), pod, pod.images[0].reference, found, at)
+    asked = Question.of(policies(builders=builders), pod, pod.images[0].reference, found, at, Season(at.now))
     assert asked is not None
     return asked
 

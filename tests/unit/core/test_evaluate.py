@@ -218,6 +218,11 @@ def test_images_that_need_no_evidence_cause_no_request() -> None:
         "ghcr.io/acme/shop:v1": (policy(tags=Tags.DENY, build=None), False),
         PINNED: (policy(tags=Tags.DENY, build=None), False),
         "quay.io/a/b:1": (policy(), False),
+        "ghcr.io/acme/cart:v0": (policy(tags=Tags.DENY), False),
+        "ghcr.io/acme/cart:v3": (policy(), False),
+        f"ghcr.io/acme/cart@{D}": (policy(), True),
+        f"ghcr.io/acme/cart:v4@{D}": (policy(deny=frozenset({D})), False),
+        f"ghcr.io/acme/cart:v5@{D}": (policy(deny=frozenset({OTHER})), True),
         "ghcr.io/acme/cart:v1": (policy(tags=Tags.ALLOW), True),
         "ghcr.io/acme/cart:v2": (policy(tags=Tags.ALLOW, deny=frozenset({D}), build=None), True),
     }

@@ -8,14 +8,15 @@ from itertools import count
 
 import pytest
 
-from controller.core import recall
+from controller.core import recall, scopes
 from controller.core.evidence import Evidence
 from controller.core.image import Repository
 from controller.core.match import Match
 from controller.core.patterns import Glob, ImageGlob
 from controller.core.policyset import PolicySet
 from controller.core.reasons import Reason
-from controller.core.recall import Recall, Scopes
+from controller.core.recall import Recall
+from controller.core.scopes import Scopes
 from controller.core.slsa import TrustedBuilder
 from tests.support.facts import (
     BUILD,
@@ -81,11 +82,11 @@ def test_memory_starts_anew_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(10):
         assert known.once(found, asked, number, lambda number=number: number) == number  # type: ignore[misc]
         assert sum(len(results) for _, results in known._evidence.values()) <= 3
-    monkeypatch.setattr(recall, "MAX_SCOPES", 3)
-    scopes = Scopes((policy(),))
+    monkeypatch.setattr(scopes, "MAX_SCOPES", 3)
+    known_scopes = Scopes((policy(),))
     for number in range(10):
-        assert scopes.about(f"team-{number}", REPOSITORY) == (policy(),)
-        assert len(scopes._known) <= 3
+        assert known_scopes.about(f"team-{number}", REPOSITORY) == (policy(),)
+        assert len(known_scopes._scopes) <= 3
 
 
 def test_reviews_by_a_summary_take_no_more_memory_than_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,8 +126,8 @@ def test_one_policy_judges_two_repositories_of_one_evidence_each_by_its_own_name
 def test_scopes_tell_namespaces_and_repositories_apart() -> None:
     named = policy("named", match=Match(namespaces=(Glob.compile("shop"),)))
     images = policy("images", match=Match(images=(ImageGlob.compile("ghcr.io/acme/*"),)))
-    scopes = Scopes((images, named))
-    assert scopes.about("shop", REPOSITORY) == scopes.about("shop", REPOSITORY) == (images, named)
-    assert scopes.about("other", REPOSITORY) == (images,)
-    assert scopes.about("shop", Repository("quay.io", "acme/shop")) == (named,)
-    assert scopes.about("other", None) == (images,)
+    found = Scopes((images, named))
+    assert found.about("shop", REPOSITORY) == found.about("shop", REPOSITORY) == (images, named)
+    assert found.about("other", REPOSITORY) == (images,)
+    assert found.about("shop", Repository("quay.io", "acme/shop")) == (named,)
+    assert found.about("other", None) == (images,)

@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from controller.core.evaluate import judge_image, select
 from controller.core.evidence import VerifiedStatement
-from controller.core.policy import Policy
+from controller.core.policy import Policy, Uncovered
 from controller.core.provenance import SourceClaim
+from controller.core.question import Moment
 from controller.core.reasons import Reason
 from controller.core.requirements import Requirements, SourceLevelRequirement, SourceVerifier
 from controller.core.signer import Extensions
-from tests.support.facts import NOW, evidence, finding, matcher, policy, signer
+from tests.support.facts import NOW, evidence, finding, matcher, policies, policy, signer, workload
 from tests.support.keylessfacts import COMMIT, EXPECTED, SHOP, certificate, certified, keyless, summary, workflow
 
 SCS = "https://scs.example"
@@ -114,3 +116,23 @@ def test_a_commit_that_nobody_may_tell_has_no_level() -> None:
     assert reason(keyless(signer("person")), attested(), asked=alone) is Reason.BuilderNotTrusted
     unsigned = replace(keyless(source=SourceClaim(repository=SHOP, commit=COMMIT)), signer=None)
     assert reason(unsigned, attested(), asked=alone) is Reason.BuilderNotTrusted
+
+
+def test_a_summary_of_the_future_counts_from_its_time_on_whatever_was_found_before() -> None:
+    made = attested()
+    assert made.summary is not None
+    found = evidence(keyless(), replace(made, summary=replace(made.summary, time_verified=NOW)))
+    members, pod = policies(asking(), builders=(workflow(),)), workload()
+    selected = select(members, pod, pod.images[0])
+
+    def told(now: datetime) -> Reason:
+        moment = Moment(now=now, uncovered=Uncovered.ALLOW)
+        verdict = judge_image(members, pod, pod.images[0], selected=selected, evidence=found, moment=moment)
+        return verdict.findings[0].reason
+
+    early, late = NOW - timedelta(days=1, seconds=1), NOW - timedelta(days=1)
+    assert [told(now) for now in (early, late, early)] == [
+        Reason.SourceLevelTooLow,
+        Reason.Satisfied,
+        Reason.SourceLevelTooLow,
+    ]

@@ -22,12 +22,13 @@ from controller.engine.access import (
     FindAccess,
     Granted,
     PullAccess,
+    as_navicert,
     find_access_of,
     gathering_as,
 )
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
-from controller.engine.gathering import Access
+from controller.engine.gathering import Access, GatherRequest, Known
 from controller.engine.pinning import Resolver
 from controller.kube.client import Object
 from controller.kube.pullsecrets import PullSecrets
@@ -249,6 +250,15 @@ async def test_a_tag_resolved_by_one_is_not_shared_with_a_stranger(scene: Scene)
     scene.hidden.answering.set()
     assert await waiting == [{tagged: scene.shelf.subject}, {}, {tagged: scene.shelf.subject}]
     assert scene.hidden.asked.total() == 1
+
+
+async def test_what_is_at_hand_stays_so_where_nobodys_own_secrets_are_looked_at(scene: Scene) -> None:
+    def gather(_request: GatherRequest) -> Known:
+        return Known(Evidence(digest=scene.shelf.subject))
+
+    request = request_of(scene.foundry.roots, digest=scene.shelf.subject)
+    pod = workload(PulledWith(secrets=("pull",)))
+    assert isinstance(gathering_as(pod, gather, as_navicert)(request), Known)
 
 
 async def test_the_request_itself_is_not_changed_for_who_reads_as_navicert(scene: Scene) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from controller.core.errors import RegistryUnavailable
 from controller.core.evidence import Evidence
-from controller.core.image import Repository
+from controller.core.image import Digest, Repository
 from controller.core.predicates import PROVENANCE
 from controller.core.reasons import Reason
+from controller.engine.cache import PinnedImage, key_of
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
-from controller.engine.gathering import GatherRequest
+from controller.engine.gathering import GatherRequest, Known
 from tests.support.foundry import Foundry, SigningKey, roots_of
 from tests.support.shelf import Shelf
 from tests.support.shelves import AMD64, NOW, REPOSITORY, Family, Shelves, attested, reasons, request_of
@@ -161,7 +163,7 @@ async def test_a_tag_that_could_not_be_resolved_is_asked_for_once_by_a_burst(sce
 @pytest.mark.parametrize("leaving", ["cancelled", "deadline"])
 async def test_a_shared_look_goes_on_when_who_began_it_leaves(scene: Scene, leaving: str) -> None:
     scene.registry.answering.clear()
-    first = asyncio.create_task(scene.gather(scene.request(seconds=0.05 if leaving == "deadline" else 30)))
+    first = asyncio.ensure_future(scene.gather(scene.request(seconds=0.05 if leaving == "deadline" else 30)))
     await asyncio.sleep(0.01)
     second = asyncio.create_task(scene.gathered())
     await asyncio.sleep(0.01)
@@ -276,6 +278,8 @@ async def test_what_was_judged_by_other_roots_or_for_other_types_is_gathered_ane
     assert (revoked.statements, len(revoked.refused)) == ((), 1)
     asked = scene.requests
     await scene.gather(request_of(scene.roots, digest=scene.shelf.subject, wanted=PROVENANCE))
+    assert scene.requests > asked
+    asked = scene.requests
     kept = await scene.gather(request_of(scene.roots, digest=scene.shelf.subject, kept=PROVENANCE))
     assert scene.requests > asked
     assert kept.statements[0].predicate is not None
@@ -341,3 +345,37 @@ async def test_what_an_index_lists_about_a_child_is_not_told_where_the_child_is_
     evidence = await scene.gather(request_of(scene.roots, digest=scene.shelf.subject, children=True))
     assert len(evidence.children[0].statements) == 1
     assert not (await scene.gather(request_of(scene.roots, digest=child))).statements
+
+
+async def test_what_is_known_at_once_is_what_any_look_would_tell(scene: Scene) -> None:
+    found = await scene.gathered()
+    for request, at_once in ((scene.request(), True), (request_of(scene.roots, tag="v1"), False)):
+        answer = scene.gather(request)
+        assert isinstance(answer, Known) is at_once
+        assert await answer is found
+    assert (scene.gather.counts.hits, scene.gather.counts.misses) == (2, 1)
+
+
+async def test_a_stale_root_says_nothing_at_once_of_what_was_found_while_it_was_fresh(scene: Scene) -> None:
+    assert (await scene.gathered()).statements
+    stale = replace(scene.request(), stale=frozenset(scene.roots.roots))
+    evidence = await scene.gather(stale)
+    assert (evidence.statements, reasons(evidence)) == ((), [Reason.TrustRootStale])
+    assert (await scene.gathered()).statements
+
+
+async def test_the_children_of_an_index_are_looked_at_where_only_the_index_is_known(
+    scene: Scene, foundry: Foundry
+) -> None:
+    family = Family(foundry, scene.shelf)
+    family.child(AMD64)
+    family.push()
+    assert (await scene.gathered()).unread
+    assert not (await scene.gather(replace(scene.request(), children=True))).unread
+
+
+async def test_evidence_that_is_kept_elsewhere_is_known_by_where() -> None:
+    asked = request_of(roots_of(), digest=Digest.of(b"image"))
+    image = PinnedImage(REPOSITORY, Digest.of(b"image"))
+    places = {key_of(asked, image, evidence_repository=place, scope="") for place in (None, REPOSITORY, OTHER)}
+    assert len(places) == 3

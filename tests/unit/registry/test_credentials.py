@@ -117,6 +117,15 @@ async def test_a_scope_tells_credentials_apart_and_tells_none(tmp_path: Path) ->
     assert read(tmp_path).scope(SHOP) != provider.scope(SHOP)  # no table of known passwords fits two processes
 
 
+async def test_scopes_that_are_remembered_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SCOPES", 3)
+    write(tmp_path / "a.json", "user")
+    provider = read(tmp_path)
+    told = [provider.scope(Repository.parse(f"ghcr.io/acme/{number}")) for number in range(9)]
+    assert set(told) == {provider.scope(SHOP)}
+    assert len(provider._scopes[1]) <= 3
+
+
 def brought(**auths: str) -> DockerConfig:
     """The configuration of a workload's own Secret: users by place."""
     entries = {place: {"username": user, "password": "own"} for place, user in auths.items()}

@@ -11,7 +11,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from controller.webhook import connections
-from controller.webhook.asgi import Receive, Scope, Send
+from controller.webhook.asgi import WHOLE, Receive, Scope, Send
 from controller.webhook.connections import Connection, Terms
 
 REQUEST = b"POST /validate HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
@@ -23,7 +23,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.closed = False
-        self.written = b""
+        self.written: list[bytes] = []
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
@@ -32,7 +32,7 @@ class Wire(asyncio.Transport):
         return self.closed
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
+        self.written.append(bytes(data))
 
     def abort(self) -> None:
         self.closed = True
@@ -56,12 +56,18 @@ class Scene:
         self._config.load()
         self._state = ServerState()
         self._made: list[Connection] = []
+        self.whole: list[bool] = []
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != "/missing":
+        self.whole.append(WHOLE in scope["state"])
+        if scope["path"] == "/reading":
+            await receive()
+        if scope["path"] not in ("/missing", "/broken"):
             await self.answering.wait()
-        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"4")]})
+        if scope["path"] == "/broken":
+            raise ValueError("after the headers")
+        await send({"type": "http.response.body", "body": b"none"})
 
     async def connect(self, *sent: bytes) -> Wire:
         connection, wire = Connection(self._config, self._state, {}, terms=self._terms), Wire()
@@ -119,4 +125,56 @@ async def test_silent_ones_go_before_idle_ones_and_those_before_senders(monkeypa
     for expected in ([False, False, True], [False, True, True], [True, True, True]):
         await scene.connect(REQUEST + b"abcd")
         assert [one.closed for one in held] == expected
+    scene.end()
+
+
+@pytest.mark.parametrize(
+    ("sent", "whole"),
+    [
+        ((MISSING + b"abcd",), [True]),
+        ((MISSING, b"abcd"), [False]),
+        ((MISSING + b"ab", b"cd"), [False]),
+        ((MISSING + b"abcd" + MISSING, b"abcd"), [True, False]),
+    ],
+)
+async def test_a_body_is_whole_only_where_all_of_it_came_with_its_request(
+    sent: tuple[bytes, ...], whole: list[bool]
+) -> None:
+    scene = Scene()
+    await scene.connect(*sent)
+    assert scene.whole == whole
+    scene.end()
+
+
+async def answered(request: bytes) -> list[bytes]:
+    """What is written to a client, call by call."""
+    scene = Scene()
+    scene.answering.set()
+    wire = await scene.connect(request)
+    scene.end()
+    return wire.written
+
+
+async def test_headers_and_body_of_an_answer_are_one_write_each_time() -> None:
+    (first,) = await answered(MISSING + b"abcd")
+    assert first.startswith(b"HTTP/1.1 404 ")
+    assert first.endswith(b"\r\n\r\nnone")
+    assert await answered((MISSING + b"abcd") * 3) == [first] * 3
+
+
+async def test_what_has_no_body_or_waits_for_one_is_written_at_once() -> None:
+    (head,) = await answered(MISSING.replace(b"POST", b"HEAD") + b"abcd")
+    assert head.endswith(b"\r\n\r\n")
+    continuing = MISSING.replace(b"Host: a", b"Expect: 100-continue\r\nHost: a")
+    scene = Scene()
+    wire = await scene.connect(continuing.replace(b"/missing", b"/reading"))
+    assert wire.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    scene.answering.set()
+    scene.end()
+
+
+async def test_an_answer_that_breaks_off_is_written_as_far_as_it_came_and_closed() -> None:
+    scene = Scene()
+    wire = await scene.connect(MISSING.replace(b"/missing", b"/broken") + b"abcd")
+    assert [wire.closed, len(wire.written)] == [True, 1]
     scene.end()
