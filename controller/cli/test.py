@@ -18,11 +18,11 @@ from controller.cli.output import TEXT_OR_JSON, Format, Screen, Tone
 from controller.cli.policytests import PolicyTestFile, find_test_files, read_known, run_test
 from controller.core.errors import MalformedDocument, MalformedReview
 from controller.core.text import printable
+from controller.engine.opening import VERIFYING_THREADS
 from controller.wire.junit import Case, Suite, render_junit
 from controller.wire.policytest import PolicyTest, policy_test_schema
 
 FAILED = 1
-VERIFYING_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,7 +210,7 @@ async def test_the_credential_of_a_mirror_is_part_of_the_scope(scene: Scene) -> 
     registries = parse_registries([{"host": REPOSITORY.host, "mirrors": ["cache.example"]}])
     client = RegistryClient(registries, named_hosts=frozenset)
     scene.server.put("pull", host="cache.example")
-    scene.find_access = find_access_of(client, PullSecrets(scene.server))
+    scene.find_access = find_access_of(client, PullSecrets(scene.server), observed=lambda registry: registry)
     access = (await scene.granted()).access
     assert access is not None
     assert access.scope(REPOSITORY) != client.scope(REPOSITORY) == client.beside(DockerConfig()).scope(REPOSITORY)
@@ -219,7 +219,7 @@ async def test_the_credential_of_a_mirror_is_part_of_the_scope(scene: Scene) -> 
 async def test_nothing_is_read_where_it_is_not_turned_on(scene: Scene) -> None:
     scene.server.put("pull")
     client = RegistryClient(parse_registries([]), named_hosts=frozenset)
-    scene.find_access = find_access_of(client, None)
+    scene.find_access = find_access_of(client, None, observed=lambda registry: registry)
     assert (await scene.granted(), scene.server.asked) == (Granted(), [])
 
 
