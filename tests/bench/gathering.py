@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import json
 import pickle
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,19 +24,24 @@ import aiohttp
 from controller.core.evidence import Evidence
 from controller.core.image import Digest, ImageReference, Repository
 from controller.core.predicates import PROVENANCE
+from controller.engine.budget import MAX_FETCHED_BYTES
 from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import GatherRequest
-from controller.registry.client import RegistryClient
+from controller.registry.client import MAX_BLOB_BYTES, RegistryClient
+from controller.registry.discovery import MAX_FETCHED
 from controller.wire.registries import parse_registries
 from tests.bench.measure import Ratio, ratio
 from tests.support.foundry import BUNDLE_V03, Foundry, Layer
-from tests.support.shelf import Shelf
+from tests.support.shelf import Json, Shelf
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROUNDS = 7
 TRIP = 0.02
+GATHER_SECONDS = 30.0
 MIB = 1024 * 1024
+MANIFEST_BYTES = 1024  # more than the manifest of one candidate here takes
+LEAST_BYTES = 22  # of one candidate here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,20 +90,22 @@ class Bench:
     ) -> float:
         """Seconds until the evidence is there."""
         started = time.perf_counter()
-        evidence = await self.gather(
-            GatherRequest(
-                reference=ImageReference(
-                    repository=repository or self.repository(), tag=None if digest else "v1", digest=digest
-                ),
-                wanted=PROVENANCE,
-                roots=self._foundry.roots,
-                now=NOW,
-                deadline=asyncio.get_running_loop().time() + 30,
-            )
-        )
+        evidence = await self.evidence(digest, repository or self.repository())
         if statements is not None and (len(evidence.statements), bool(evidence.gaps)) != (statements, False):
             raise AssertionError("the benchmark must measure what verifies")
         return time.perf_counter() - started
+
+    async def evidence(self, digest: Digest | None, repository: Repository) -> Evidence:
+        tag = None if digest else "v1"
+        return await self.gather(
+            GatherRequest(
+                reference=ImageReference(repository=repository, tag=tag, digest=digest),
+                wanted=PROVENANCE,
+                roots=self._foundry.roots,
+                now=NOW,
+                deadline=asyncio.get_running_loop().time() + GATHER_SECONDS,
+            )
+        )
 
 
 @asynccontextmanager
@@ -160,9 +169,12 @@ async def measure() -> list[Ratio | Figure]:
                 rows += await _many(bench, shelf.subject)
                 rows += await _failing(bench, shelf.subject)
                 rows += [await _cpu(bench, shelf.subject)]
-    rows += [await _memory("256 candidates of 10 KiB", foundry, 256, 10_000, images=1)]
-    rows += [await _memory("6 candidates of 20 MiB", foundry, 6, 20 * MIB - 1000, images=1)]
-    rows += [await _memory("32 images with those", foundry, 6, 20 * MIB - 1000, images=32)]
+    rows += [await _memory("256 candidates of 10 KiB", foundry, [10_000] * MAX_FETCHED, Left(refused=MAX_FETCHED))]
+    most = _most()
+    rows += [await _memory("128 MiB of candidates, to the byte", foundry, most, Left(refused=len(most)))]
+    over = Left(refused=len(most), told=f"the candidates are larger than {MAX_FETCHED_BYTES} bytes in all")
+    rows += [await _memory("128 MiB of candidates, and one more", foundry, [*most, LEAST_BYTES], over)]
+    rows += [await _memory("32 images with 128 MiB each", foundry, most, Left(), images=32)]
     return rows
 
 
@@ -229,21 +241,54 @@ async def _at_once(count: int, work: Callable[[], Awaitable[Any]]) -> float:
     return time.perf_counter() - started
 
 
-async def _memory(name: str, foundry: Foundry, count: int, size: int, *, images: int) -> Figure:
-    """How far the resident set of this process rises; nothing of the candidates verifies, so all are fetched."""
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What must be there afterwards: so many candidates that were read and prove nothing, and the bound that was hit.
+    None: whatever there was time for."""
+
+    refused: int | None = None
+    told: str | None = None
+
+    def require(self, evidence: Evidence) -> None:
+        gaps = {gap.detail for gap in evidence.gaps}
+        if self.refused is not None and (len(evidence.refused), gaps) != (self.refused, {self.told} - {None}):
+            raise AssertionError(f"{len(evidence.refused)} candidates were read, and {gaps} told")
+
+
+def _most() -> list[int]:
+    """Sizes of candidates that with their manifests are as much as one image's may be in all, to the byte."""
+    sizes = [MAX_BLOB_BYTES] * (MAX_FETCHED_BYTES // MAX_BLOB_BYTES)
+    rest = MAX_FETCHED_BYTES - sum(sizes) - MANIFEST_BYTES * (len(sizes) + 1)
+    manifests = sum(entry["size"] for entry in _listed(Shelf(), [*sizes, rest]))
+    return [*sizes, MAX_FETCHED_BYTES - sum(sizes) - manifests]
+
+
+def _listed(shelf: Shelf, sizes: Sequence[int]) -> list[Json]:
+    """Nothing of what they hold verifies, so each is read."""
+    contents = (b'{"filler":"%09d' % number + b" " * (size - LEAST_BYTES) + b'"}' for number, size in enumerate(sizes))
+    return [shelf.put_bundle(Layer(media_type=BUNDLE_V03, content=content)) for content in contents]
+
+
+async def _memory(name: str, foundry: Foundry, sizes: Sequence[int], left: Left, *, images: int = 1) -> Figure:
+    """How far the resident set of this process rises."""
     shelf = Shelf()
-    contents = (b'{"filler":"%s"}' % (b"%09d" % number * (size // 9)) for number in range(count))
-    shelf.list_referrers(*(shelf.put_bundle(Layer(media_type=BUNDLE_V03, content=content)) for content in contents))
+    shelf.list_referrers(*_listed(shelf, sizes))
     digest = shelf.subject
     async with bench_of(shelf, foundry) as bench:
         shelf.pages.clear()
+
+        async def gathered() -> None:
+            left.require(await bench.evidence(digest, bench.repository()))
+
         before = _peak_from_now()
-        seconds = await _at_once(images, lambda: bench.look(digest, statements=None))
+        seconds = await _at_once(images, gathered)
         return Figure(name=f"memory, {name}", value=f"{(_peak() - before) / MIB:.0f} MiB more, {seconds:.1f} s")
 
 
 def _peak_from_now() -> int:
-    """Forget the peak so far (proc(5), clear_refs)."""
+    """Forget the peak so far (proc(5), clear_refs), and give back what was taken for it."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _peak()
 
