@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.evidence import Evidence
-from controller.core.evidence import Kind as StatementKind
+from controller.core.evidence import Evidence, Kind
 from controller.core.image import ImageReference
 from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE
 from controller.core.reasons import Reason
@@ -26,20 +25,15 @@ from controller.trust.root import RootKey
 from controller.wire.registries import parse_registries
 from tests.support.foundry import provenance_predicate, roots_of
 from tests.support.privateregistries import NAME, PASSWORD, Access, PrivateRegistry, private_registry
-from tests.support.registries import Cosign, Kind, Pushed
+from tests.support.registries import Cosign, Pushed
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SIGNERS = {"cosign 3, bundles": ("cosign", False), "cosign 3, tags": ("cosign", True), "cosign 2": ("cosign2", True)}
 
 
-# The distribution of the generation before takes no set of keys for tokens.
-@pytest.fixture(
-    params=[(Kind.DISTRIBUTION, Access.BASIC), (Kind.DISTRIBUTION, Access.TOKEN), (Kind.DOCKER, Access.BASIC)],
-    ids=lambda param: "-".join(one.name.lower() for one in param),
-)
+@pytest.fixture(params=[Access.BASIC, Access.TOKEN], ids=lambda access: access.name.lower())
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateRegistry]:
-    kind, access = request.param
-    with private_registry(tmp_path / "registry", access, kind) as running:
+    with private_registry(tmp_path / "registry", request.param) as running:
         yield running
 
 
@@ -78,10 +72,7 @@ async def test_what_cosign_wrote_is_found_by_who_may_pull_and_by_nobody_else(
     known = FileCredentials(config, programs=CredentialPrograms(None))
     key = signer.public_key.read_text()
     evidence = await gathered(registry, image, key, known)
-    assert {statement.kind for statement in evidence.statements} == {
-        StatementKind.IMAGE_SIGNATURE,
-        StatementKind.PROVENANCE,
-    }
+    assert {statement.kind for statement in evidence.statements} == {Kind.IMAGE_SIGNATURE, Kind.PROVENANCE}
     assert (len(evidence.statements), evidence.refused, evidence.gaps) == (2, (), ())
     stranger = await gathered(registry, image, key, NO_CREDENTIALS)
     assert (stranger.statements, {gap.reason for gap in stranger.gaps}) == ((), {Reason.RegistryDenied})

@@ -1,6 +1,4 @@
-"""Distribution of either generation under a private authority: what registries of companies look like.
-
-Behind Basic, or behind tokens.
+"""Distribution under a private authority, behind Basic or behind tokens: what registries of companies look like.
 
 `private_registry(folder, Access.TOKEN)` runs one; its `authority` is the certificate to trust, its `accounts` who may
 pull, and pushing test images works as with any Registry.
@@ -44,7 +42,6 @@ class PrivateRegistry(Registry):
 
     def __init__(
         self,
-        kind: Kind,
         folder: Path,
         identity: Identity,
         *,
@@ -52,7 +49,7 @@ class PrivateRegistry(Registry):
         access: Mapping[str, Any],
         tokens: TokenServer | None = None,
     ) -> None:
-        super().__init__(kind, folder, identity, auth=access)
+        super().__init__(Kind.DISTRIBUTION, folder, identity, auth=access)
         self.authority = authority
         self.accounts = ACCOUNTS
         self.tokens = tokens
@@ -75,8 +72,8 @@ class PrivateRegistry(Registry):
 
 
 @contextmanager
-def private_registry(folder: Path, access: Access, kind: Kind = Kind.DISTRIBUTION) -> Iterator[PrivateRegistry]:
-    """A running distribution, and its token server where there is one, under an authority of their own."""
+def private_registry(folder: Path, access: Access) -> Iterator[PrivateRegistry]:
+    """A running registry, and its token server where there is one, under an authority of their own."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = Authority("private registries")
     with ExitStack() as running:
@@ -93,5 +90,5 @@ def private_registry(folder: Path, access: Access, kind: Kind = Kind.DISTRIBUTIO
             setting = tokens.access(folder)
         identity = authority.server("127.0.0.1", "localhost")
         yield running.enter_context(
-            PrivateRegistry(kind, folder, identity, authority=authority.certificate, access=setting, tokens=tokens)
+            PrivateRegistry(folder, identity, authority=authority.certificate, access=setting, tokens=tokens)
         )
