@@ -11,7 +11,7 @@ from controller.cli.files import read_registries
 from controller.cli.options import user_registry_options
 from controller.cli.output import Screen
 from controller.core.errors import MalformedManifest, RegistryUnavailable
-from controller.core.image import ImageReference
+from controller.core.image import ImageReference, Repository
 from controller.engine.capture import Captured, Tell
 from controller.engine.capture import capture as freeze
 from controller.registry.client import RegistryClient
@@ -40,9 +40,9 @@ def capture(
     shown = user_credentials(credentials, credential_programs)
     screen = Screen.over(sys.stdout, sys.stderr)
     with screen.progress(f"capturing {reference}") as tell, new_layout(output.absolute()) as layout:
-        captured = asyncio.run(
-            _captured(RegistryClient(known, named_hosts=frozenset, credentials=shown), reference, layout, tell)
-        )
+        client = RegistryClient(known, named_hosts=frozenset, credentials=shown)
+        elsewhere = known.evidence_repository(reference.repository)
+        captured = asyncio.run(_captured(client, reference, elsewhere, layout, tell))
     if captured is None:
         screen.problem(f"{reference}: the registry says there is no such image")
         return ABSENT
@@ -52,11 +52,11 @@ def capture(
 
 
 async def _captured(
-    registry: RegistryClient, reference: ImageReference, layout: LayoutWriter, tell: Tell
+    registry: RegistryClient, reference: ImageReference, elsewhere: Repository | None, layout: LayoutWriter, tell: Tell
 ) -> Captured | None:
     """What a registry answers is no malformed input of the user's: nonsense is ignorance here."""
     async with registry as client:
         try:
-            return await freeze(client, reference, layout, tell=tell)
+            return await freeze(client, reference, layout, evidence_repository=elsewhere, tell=tell)
         except MalformedManifest as error:
             raise RegistryUnavailable(str(error)) from error

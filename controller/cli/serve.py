@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -27,19 +24,13 @@ from controller.cli.options import (
     uncovered_option,
 )
 from controller.core.policy import Uncovered
-from controller.engine.access import find_access_of
 from controller.engine.admissibility import Review, review_object
 from controller.engine.announcing import Announcer
-from controller.engine.caching import CachingGatherer
-from controller.engine.evidence import Gatherer
 from controller.engine.expiry import root_expiries
-from controller.engine.hosts import named_hosts
-from controller.engine.observing import KnownHosts, ObservedRegistry
+from controller.engine.opening import Opened, open_gatherer
 from controller.engine.pinning import Resolver
-from controller.engine.policies import PolicyStore, Snapshot, Source
+from controller.engine.policies import Snapshot, Source
 from controller.kube.pullsecrets import PullSecrets
-from controller.registry.client import RegistryClient
-from controller.registry.credentials import Credentials
 from controller.settings import Address, Settings
 from controller.telemetry import Metrics, Outlet, configure_outlet
 from controller.webhook.app import admission_app, status_app
@@ -58,7 +49,6 @@ from controller.wire.registries import Registries
 
 _log = logging.getLogger(__name__)
 
-VERIFYING_THREADS = 2
 _SETTLE_SECONDS = 0.2
 
 
@@ -125,8 +115,12 @@ async def _serve(settings: Settings, outlet: Outlet) -> None:
     async with AsyncExitStack() as stack:
         known = await stack.enter_async_context(know(settings, metrics))
         metrics.watch_roots(lambda: root_expiries(known.store.current()))
-        sources = _Sources(registries=registries, credentials=credentials)
-        endpoints = await _endpoints(settings, sources, known, metrics, stack)
+        secrets = PullSecrets(known.get) if settings.pod_pull_secrets else None
+        count = metrics.count_registry_call
+        opening = open_gatherer(registries, credentials, known.store.current, secrets=secrets, count=count)
+        opened = await stack.enter_async_context(opening)
+        metrics.watch_cache(opened.counts)
+        endpoints = _endpoints(settings, known, opened, metrics)
         _log.info("starting", extra={"version": __version__})
         announcer = Announcer(known.store.current, metrics.count_broken)
         for work in (announcer.run(), certificate.run(), _settle_once(known)):
@@ -143,46 +137,22 @@ async def _serve(settings: Settings, outlet: Outlet) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sources:
-    """What is configured of registries."""
-
-    registries: Registries
-    credentials: Credentials
-
-
-async def _endpoints(
-    settings: Settings, sources: _Sources, known: Known, metrics: Metrics, stack: AsyncExitStack
-) -> dict[str, ASGIApp]:
+def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metrics) -> dict[str, ASGIApp]:
     """One for each path, over one client of registries."""
-    current = known.store.current
-    registries, credentials = sources.registries, sources.credentials
-    executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
-    client = RegistryClient(registries, named_hosts=partial(_hosts, known.store), credentials=credentials)
-    hosts = KnownHosts(frozenset(registries.entries), current)
-    observed = partial(ObservedRegistry, hosts=hosts, count=metrics.count_registry_call)
-    registry = observed(await stack.enter_async_context(client))
-    secrets = PullSecrets(known.get) if settings.pod_pull_secrets else None
-    find_access = find_access_of(client, secrets, observed=observed)
-    gatherer = Gatherer(
-        registry=registry,
-        executor=executor,
-        evidence_repository=registries.evidence_repository,
-        vouched=hosts.known,
-    )
-    gather = await stack.enter_async_context(CachingGatherer(gatherer, clock=time.monotonic, scope=client.scope))
-    metrics.watch_cache(gather.counts)
+    current, find_access = known.store.current, opened.find_access
     labels = known.namespaces.labels
     judge = Judge(
         snapshot=current,
-        gather=gather,
+        gather=opened.gather,
         namespace_labels=labels,
         find_access=find_access,
         uncovered=settings.uncovered,
         exception_maximum=settings.exception_maximum,
         now=_now,
     )
-    pinner = Pinner(snapshot=current, namespace_labels=labels, find_access=find_access, resolve=Resolver(registry))
+    pinner = Pinner(
+        snapshot=current, namespace_labels=labels, find_access=find_access, resolve=Resolver(opened.registry)
+    )
     policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
     bodies = Bodies()
     return {one.path: ReviewEndpoint(one, metrics, bodies) for one in (judge, pinner, policies)}
@@ -206,7 +176,3 @@ def _review_object(longest: timedelta, source: Source, snapshot: Snapshot | None
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _hosts(store: PolicyStore) -> frozenset[str]:
-    return named_hosts(store.current())

@@ -19,11 +19,11 @@ from controller.cli.policytests import PolicyTestFile, find_test_files, read_kno
 from controller.cli.showing import show_problems
 from controller.core.errors import MalformedDocument, MalformedReview
 from controller.core.text import printable
+from controller.engine.opening import VERIFYING_THREADS
 from controller.wire.junit import Case, Suite, render_junit
 from controller.wire.policytest import PolicyTest, policy_test_schema
 
 FAILED = 1
-VERIFYING_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,11 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import click
@@ -23,14 +21,12 @@ from controller.cli.showing import show_problems, show_verdict
 from controller.cli.subjects import Setting, Subject, read_labels, read_subjects
 from controller.core.policy import Uncovered
 from controller.core.verdict import Verdict, conclude
-from controller.engine.caching import CachingGatherer
 from controller.engine.decision import UNHURRIED, Circumstances, decide
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import Gather
-from controller.engine.hosts import named_hosts
+from controller.engine.opening import VERIFYING_THREADS, open_gatherer
 from controller.engine.policies import Snapshot
 from controller.registry.absent import NoRegistry
-from controller.registry.client import RegistryClient
 from controller.registry.credentials import Credentials
 from controller.wire.registries import Registries
 from controller.wire.verification import render_verification
@@ -40,7 +36,6 @@ REFUSED, UNKNOWN = 1, 3
 EXIT_CODES = {200: 0, 403: REFUSED}  # by the verdict's code; everything else is ignorance
 DEADLINE_SECONDS = 60.0  # of one image
 AT_A_TIME = 8  # images; what one asks of its registry goes on in parallel besides
-VERIFYING_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +152,8 @@ async def _gathering(
     executor = stack.enter_context(ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="verify"))
     remote: Gather = Gatherer(registry=NoRegistry("--offline forbids every connection"), executor=executor)
     if not means.offline and any(subject.layout is None for subject in subjects):
-        hosts = partial(named_hosts, snapshot)
-        client = RegistryClient(means.registries, named_hosts=hosts, credentials=means.credentials)
-        registry = await stack.enter_async_context(client)
-        elsewhere = means.registries.evidence_repository
-        gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=elsewhere)
-        shared = CachingGatherer(gatherer, clock=time.monotonic, scope=registry.scope)
-        remote = await stack.enter_async_context(shared)
+        opening = open_gatherer(means.registries, means.credentials, lambda: snapshot)
+        remote = (await stack.enter_async_context(opening)).gather
 
     def gather_of(subject: Subject) -> Gather:
         return remote if subject.layout is None else Gatherer(registry=subject.layout, executor=executor)

@@ -85,12 +85,8 @@ class PullAccess:
             return _gap(error, f"Secret {namespace}/{name}")
 
 
-def _unobserved(registry: Registry) -> Registry:
-    return registry
-
-
 def find_access_of(
-    client: RegistryClient, secrets: PullSecrets | None, *, observed: Callable[[Registry], Registry] = _unobserved
+    client: RegistryClient, secrets: PullSecrets | None, *, observed: Callable[[Registry], Registry]
 ) -> FindAccess:
     """By the Secrets that workloads are pulled with, through this client; without `secrets` always as Navicert.
 

@@ -80,10 +80,13 @@ class ObservedRegistry:
     async def referrers(self, repository: Repository, digest: Digest) -> AsyncGenerator[Fetched, None]:
         """See Registry. However many pages a list has, it is one call."""
         with self._counted(repository) as answered:
-            answered("404")
+            listed = False
             async for page in self._registry.referrers(repository, digest):
+                listed = True
                 answered("200")
                 yield page
+            if not listed:
+                answered("404")
 
     @contextmanager
     def _counted(self, repository: Repository) -> Iterator[Callable[[str], None]]:

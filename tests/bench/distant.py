@@ -2,7 +2,7 @@
 file, and the pages of its repository on standard input.
 
 GET /-/delay/<seconds>, /-/status/<status> (0: none) set it up; /-/counts tells and forgets how often each path was
-asked for.
+asked for, and /-/trips tells how many answers somebody waited for one after another since then.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Distant:
         self._delay = 0.0
         self._status = 0
         self._counts: Counter[str] = Counter()
+        self._trips = 0
 
     async def serve(self, port_file: Path) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=512)
@@ -50,7 +51,9 @@ class Distant:
         if target.startswith("/-/"):
             return 200, Page(content=self._steer(target.split("/")[2:]), content_type="application/json")
         self._counts[target] += 1
+        trip = self._trips + 1
         await asyncio.sleep(self._delay)
+        self._trips = max(self._trips, trip)
         name = target.split("/", 4)[-1]
         page = self._pages.get(name)
         if self._status or page is None:
@@ -63,7 +66,10 @@ class Distant:
                 self._delay = float(seconds)
             case ["status", status]:
                 self._status = int(status)
+            case ["trips"]:
+                return json.dumps({"trips": self._trips}).encode()
             case _:
+                self._trips = 0
                 counts, self._counts = self._counts, Counter()
                 return json.dumps(counts).encode()
         return b"{}"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import uvloop
 
 from tests.bench import (
+    candidates,
     compiling,
     deployments,
     gathering,
@@ -51,6 +52,7 @@ def main() -> None:
     report("Having policies in force", compiling.measure())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report("Gathering the evidence of one image", runner.run(gathering.measure()))
+        report("Memory of what is gathered", runner.run(candidates.measure()))
         report("Reviews over TLS, one process", runner.run(reviews.measure()))
         report(f"The scan of {scanning.PODS:,} pods", runner.run(scanning.measure()))
         report("Warm reviews over kept TLS connections", runner.run(service.measure()))

@@ -141,6 +141,22 @@ async def test_a_token_is_fetched_on_for_the_others_when_the_first_gives_up(site
 
 @pytest.mark.case("CACHE-011")
 @pytest.mark.case("NET-009")
+@pytest.mark.parametrize("known", [True, False], ids=["one credential for both", "anonymous"])
+async def test_a_token_is_not_shown_to_another_registry(site: Site, *, known: bool) -> None:
+    """Another port is another registry, also for a repository of the same name."""
+    other = ScriptedServer(site.guarded)
+    await site.stack.enter_async_context(other.running(site.tls))
+    hosts = (site.registry.host, other.host, site.realm.host)
+    client = await site.client(
+        *({"host": host, "caBundle": site.authority} for host in hosts),
+        credentials=site.credentials(*(hosts[:2] if known else ())),
+    )
+    assert await client.manifest(site.repository, DIGEST)
+    assert await client.manifest(Repository.parse(f"{other.host}/acme/shop"), DIGEST)
+    assert [seen.authorization for seen in other.seen] == [None, "Bearer token2"]
+
+
+@pytest.mark.case("NET-009")
 async def test_a_token_serves_its_own_credential_and_repository_only(site: Site) -> None:
     client = await site.client(credentials=site.credentials(""))
     await client.manifest(site.repository, DIGEST)

@@ -227,8 +227,16 @@ async def test_further_pages_on_the_same_host_are_read(hosts: Hosts, *, absolute
 
 
 @pytest.mark.case("NET-006")
-@pytest.mark.parametrize("target", ["https://{elsewhere}/v2/x", "//{elsewhere}/v2/x", "http://{registry}/v2/x"])
-async def test_a_further_page_on_another_host_is_refused(hosts: Hosts, target: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://{elsewhere}/v2/x",
+        "//{elsewhere}/v2/x",
+        "http://{registry}/v2/x",
+        "https://user:word@{registry}/v2/x",  # it would be shown as Basic, whoever chose it
+    ],
+)
+async def test_a_further_page_on_another_host_or_as_somebody_else_is_refused(hosts: Hosts, target: str) -> None:
     shelf = hosts.registry.shelf
     link = target.format(elsewhere=hosts.elsewhere.host, registry=hosts.registry.host)
     shelf.pages[f"referrers/{shelf.subject}"] = page(link)

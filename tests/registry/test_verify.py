@@ -8,73 +8,20 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from tests.support.cluster import NAMESPACE, policy, provenance, trust
-from tests.support.commands import Commands, Ended
+from tests.support.cluster import NAMESPACE, provenance
+from tests.support.commands import Commands
+from tests.support.desk import Desk
 from tests.support.faultproxy import FaultProxy
 from tests.support.privateregistries import NAME, PASSWORD, Access, private_registry
 from tests.support.processes import free_port
 from tests.support.registries import Cosign, Pushed, Registry
 
 NAMES = (f"verified/shop-{number}" for number in itertools.count())
-
-Json = dict[str, Any]
-
-
-class Desk:
-    """A user's folder: policies that cosign's key meets, the setting of registries, and a home."""
-
-    def __init__(self, path: Path, run: Commands, key: str) -> None:
-        self.path, self.run = path, run
-        documents = [*trust(key), policy()]
-        documents[-1]["spec"]["match"]["images"] = ["*/verified/*"]
-        (path / "policies.yaml").write_text(yaml.safe_dump_all(documents))
-
-    def registries(self, *entries: Json) -> Path:
-        file = self.path / "registries.yaml"
-        file.write_text(yaml.safe_dump({"registries": list(entries)}))
-        return file
-
-    def arguments(self, *images: str, plain: bool = True) -> list[str]:
-        hosts = dict.fromkeys(image.partition("/")[0] for image in images if not image.startswith("oci:"))
-        setting = self.registries(*({"host": host, "plainHTTP": plain} for host in hosts))
-        options = ["--policies", str(self.path / "policies.yaml"), "--namespace", NAMESPACE]
-        return ["verify", *options, "--registries", str(setting), *images]
-
-    def verify(self, *images: str) -> Ended:
-        return self.run(*self.arguments(*images))
-
-    def start(self, *images: str) -> subprocess.Popen[str]:
-        """The command in a process of its own."""
-        return self.spawn(*self.arguments(*images))
-
-    def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Any command, likewise, with this folder for a home."""
-        command = [sys.executable, "-m", "controller.cli.main", *arguments]
-        variables = {name: value for name, value in os.environ.items() if name not in {"DOCKER_CONFIG", "KUBECONFIG"}}
-        variables |= {"HOME": str(self.path), **environment}
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables)
-
-    def ended(self, *arguments: str, **environment: str) -> int:
-        """The exit code of such a process."""
-        with self.spawn(*arguments, **environment) as running:
-            running.communicate(timeout=100)
-        return running.returncode
-
-    def answered(self, *images: str) -> Ended:
-        """What such a process says of these images."""
-        with self.start(*images) as running:
-            out, err = running.communicate(timeout=100)
-        return Ended(code=running.returncode, out=out, err=err)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -214,6 +215,12 @@ class Cosign:
             "TUF_ROOT": str(folder / "tuf"),
         }
         self.run("generate-key-pair")
+
+    def into(self, repository: str) -> Self:
+        """The same key; what it signs goes to this repository, `host/path`, and not to the image's own."""
+        other = copy.copy(self)
+        other._env = {**self._env, "COSIGN_REPOSITORY": repository}
+        return other
 
     def sign(self, image: Pushed, *options: str | Path, legacy: bool = False) -> None:
         """Signs the digest: as a bundle that refers to it, or the legacy way, under the tag sha256-<hex>.sig."""

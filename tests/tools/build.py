@@ -76,6 +76,7 @@ TOOLS = {
         Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Tool("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign"),
         Tool("cosign2", "cosign2", "github.com/sigstore/cosign/v2/cmd/cosign"),
+        Tool("oras", "oras", "oras.land/oras/cmd/oras"),
         # The private Sigstore: newer releases of rekor-tiles and the timestamp authority want a newer Go.
         Tool("fulcio", "fulcio", "github.com/sigstore/fulcio"),
         Tool("rekor-tiles", "rekor-tiles", "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix"),

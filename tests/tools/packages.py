@@ -24,11 +24,15 @@ from tests.tools.build import BuildError, cache_folder, locked, say
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A package of one release of Debian: its version, and the SHA-256 of the file for each architecture."""
+    """A package of one release of Debian: its version, and the SHA-256 of the file for each architecture.
+
+    `libraries` are the packages with what its programs are linked against, beside what every Debian has.
+    """
 
     name: str
     version: str
     sha256: Mapping[str, str]
+    libraries: tuple[str, ...] = ()
 
 
 PACKAGES = {
@@ -45,20 +49,55 @@ PACKAGES = {
             version="2.8.2+ds1-1",
             sha256={"amd64": "a9bd06c0e006854608f8469b4371743f40604ad90975532bb3b7ceeb72fe2913"},
         ),
+        # The package index gives no module of skopeo; what it is linked against a machine need not have.
+        Package(
+            name="skopeo",
+            version="1.9.3+ds1-1+b10",
+            sha256={"amd64": "5c1978f6a95577b143be772bbe50c247a28132a5cc961c74d4d2a6f2b1ab4f3d"},
+            libraries=("libgpgme11", "libassuan0", "libdevmapper1.02.1"),
+        ),
+        Package(
+            name="libgpgme11",
+            version="1.18.0-3+deb12u1",
+            sha256={"amd64": "a93427c0083c3b8dae9dbad875e78e0da6a8a51f7d191d4f5ad745717d1e19d3"},
+        ),
+        Package(
+            name="libassuan0",
+            version="2.5.5-5",
+            sha256={"amd64": "5912430927da16ccc831459679207fdbb9dfc5a206f2bab8d6f36d5a1ab53e25"},
+        ),
+        Package(
+            name="libdevmapper1.02.1",
+            version="2:1.02.185-2",
+            sha256={"amd64": "aaa78ca236055fedccf637eacf7bda02bf1980b2db668dccd202b04d0d2cfe04"},
+        ),
     )
 }
 
 
-def location(name: str, program: str) -> Path:
-    """Where this program of the package is or will be."""
+def root(name: str) -> Path:
+    """The folder the package is or will be unpacked in."""
     package = PACKAGES[name]
     key = hashlib.sha256(f"{package.version} {sorted(package.sha256.items())}".encode()).hexdigest()[:16]
-    return cache_folder() / f"{name}-{key}" / "usr" / "bin" / program
+    return cache_folder() / f"{name}-{key}"
+
+
+def location(name: str, program: str) -> Path:
+    """Where this program of the package is or will be."""
+    return root(name) / "usr" / "bin" / program
+
+
+def library_path(name: str) -> str:
+    """The folders of the libraries that this package's programs need, as LD_LIBRARY_PATH has them."""
+    folders = (
+        found for library in PACKAGES[name].libraries for found in sorted(root(library).glob("**/lib/*-linux-gnu"))
+    )
+    return ":".join(map(str, folders))
 
 
 def unpack(name: str) -> Path:
     """Returns the folder the package lies in, fetched if it is not there. Raises BuildError."""
-    folder = location(name, name).parents[2]
+    folder = root(name)
     if folder.exists():
         return folder
     with locked(cache_folder() / f"{name}.lock"):
@@ -111,7 +150,7 @@ def _run(program: str, *arguments: str, cwd: Path | None = None) -> str:
 
 def main(arguments: list[str]) -> int:
     for name in PACKAGES:
-        folder = location(name, name).parents[2]
+        folder = root(name)
         if arguments == ["--list"]:
             print(f"{name:20}{'ready  ' if folder.exists() else 'missing'}  {folder}")
             continue

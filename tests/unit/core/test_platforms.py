@@ -98,12 +98,6 @@ def test_an_attested_index_binds_its_children_by_digest() -> None:
     assert reason(replace(index(keyless()), unread=(AMD, ARM))) is Reason.Satisfied
 
 
-@pytest.mark.case("IDX-010")
-def test_an_artifact_is_judged_like_any_manifest() -> None:
-    assert reason(Evidence(digest=D, statements=(keyless(),))) is Reason.Satisfied
-    assert reason(Evidence(digest=D)) is Reason.NoProvenance
-
-
 @pytest.mark.case("IDX-015")
 def test_provenance_that_nobody_signed_is_level_one_child_by_child() -> None:
     children = tuple(built(one, replace(keyless(), signer=None)) for one in (AMD, ARM))

@@ -94,9 +94,9 @@ class Scene:
     async def granted(self, pulled_with: PulledWith = SHOP, *, seconds: float = 10) -> Granted:
         return await self.find_access(workload(pulled_with), asyncio.get_running_loop().time() + seconds)
 
-    async def gathered(self, pulled_with: PulledWith = SHOP, *, namespace: str = "shop") -> Evidence:
+    async def gathered(self, pulled_with: PulledWith = SHOP, *, namespace: str = "shop", **fields: Any) -> Evidence:
         gather = gathering_as(workload(pulled_with, namespace), self.gather, self.find_access)
-        return await gather(request_of(self.foundry.roots, digest=self.shelf.subject))
+        return await gather(request_of(self.foundry.roots, **({"digest": self.shelf.subject} | fields)))
 
 
 def workload(pulled_with: PulledWith, namespace: str = "shop") -> Workload:
@@ -146,6 +146,18 @@ async def test_who_may_not_read_where_the_evidence_is_does_not_learn_of_it(scene
     scene.server.put("pull", host=ELSEWHERE.host)
     assert (await scene.gathered()).statements
     assert not (await scene.gathered(PulledWith())).statements
+
+
+@pytest.mark.case("CACHE-009")
+async def test_a_tag_that_is_being_resolved_is_told_to_equal_credentials_only(scene: Scene) -> None:
+    scene.server.put("pull")
+    scene.hidden.answering.clear()
+    known = asyncio.create_task(scene.gathered(digest=None, tag="v1"))
+    while not scene.hidden.asked:  # noqa: ASYNC110 (a counter tells nobody when it moves)
+        await asyncio.sleep(0)
+    assert not (await scene.gathered(PulledWith(), digest=None, tag="v1")).found
+    scene.hidden.answering.set()
+    assert (await known).digest == scene.shelf.subject
 
 
 async def test_nobodys_secrets_are_looked_at_for_a_workload_that_names_none(scene: Scene) -> None:
@@ -200,7 +212,7 @@ async def test_the_credential_of_a_mirror_is_part_of_the_scope(scene: Scene) -> 
     registries = parse_registries([{"host": REPOSITORY.host, "mirrors": ["cache.example"]}])
     client = RegistryClient(registries, named_hosts=frozenset)
     scene.server.put("pull", host="cache.example")
-    scene.find_access = find_access_of(client, PullSecrets(scene.server))
+    scene.find_access = find_access_of(client, PullSecrets(scene.server), observed=lambda registry: registry)
     access = (await scene.granted()).access
     assert access is not None
     assert access.scope(REPOSITORY) != client.scope(REPOSITORY) == client.beside(DockerConfig()).scope(REPOSITORY)
@@ -209,7 +221,7 @@ async def test_the_credential_of_a_mirror_is_part_of_the_scope(scene: Scene) -> 
 async def test_nothing_is_read_where_it_is_not_turned_on(scene: Scene) -> None:
     scene.server.put("pull")
     client = RegistryClient(parse_registries([]), named_hosts=frozenset)
-    scene.find_access = find_access_of(client, None)
+    scene.find_access = find_access_of(client, None, observed=lambda registry: registry)
     assert (await scene.granted(), scene.server.asked) == (Granted(), [])
 
 

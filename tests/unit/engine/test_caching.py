@@ -163,7 +163,7 @@ async def test_a_tag_that_could_not_be_resolved_is_asked_for_once_by_a_burst(sce
 @pytest.mark.parametrize("leaving", ["cancelled", "deadline"])
 async def test_a_shared_look_goes_on_when_who_began_it_leaves(scene: Scene, leaving: str) -> None:
     scene.registry.answering.clear()
-    first = asyncio.ensure_future(scene.gather(scene.request(seconds=0.05 if leaving == "deadline" else 30)))
+    first = asyncio.ensure_future(scene.gather(scene.request(seconds=0.4 if leaving == "deadline" else 30)))
     await asyncio.sleep(0.01)
     second = asyncio.create_task(scene.gathered())
     await asyncio.sleep(0.01)

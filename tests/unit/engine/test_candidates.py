@@ -58,6 +58,15 @@ def scene(foundry: Foundry, executor: Executor) -> Scene:
     return Scene(foundry, executor)
 
 
+async def gathered_of_two(foundry: Foundry, executor: Executor, own: Shelf, other: Shelf) -> Evidence:
+    """What the image's own repository and the configured one tell together."""
+    elsewhere = Repository.parse("evidence.example/acme/shop")
+    registry = Shelves(own)
+    registry.shelves[elsewhere] = other
+    gatherer = Gatherer(registry=registry, executor=executor, evidence_repository=lambda _repository: elsewhere)
+    return await gatherer(request_of(foundry.roots, digest=own.subject))
+
+
 @pytest.mark.case("SET-016")
 async def test_an_announced_version_of_a_wanted_sbom_is_fetched(scene: Scene) -> None:
     """Of SBOMs policies ask for the base type, and producers announce versions."""
@@ -143,6 +152,40 @@ async def test_evidence_is_looked_for_in_the_configured_repository_too(
     assert any(str(elsewhere) in path for path in registry.asked) is configured
 
 
+@pytest.mark.case("REG-005")
+async def test_what_one_repository_lists_and_lacks_is_read_where_the_other_has_it(
+    foundry: Foundry, executor: Executor
+) -> None:
+    lacking, holding = Shelf(), Shelf()
+    layer = foundry.bundle_layer(foundry.provenance(holding.subject))
+    for shelf in (lacking, holding):
+        shelf.list_referrers(shelf.put_bundle(layer))
+    del lacking.pages[f"blobs/{Digest.of(layer.content)}"]
+    evidence = await gathered_of_two(foundry, executor, lacking, holding)
+    assert (len(evidence.statements), reasons(evidence)) == (1, [Reason.RegistryUnavailable])
+
+
+@pytest.mark.case("SET-007")
+@pytest.mark.parametrize(("count", "expected"), [(56, []), (57, [Reason.LimitExceeded])])
+async def test_manifests_count_wherever_they_are_listed(
+    foundry: Foundry, executor: Executor, count: int, expected: list[Reason]
+) -> None:
+    """Each place is below its own bound, and no manifest here holds a candidate."""
+    first, second = Shelf(), Shelf()
+    for shelf, numbers in ((first, range(200)), (second, range(200, 200 + count))):
+        shelf.list_referrers(*(shelf.put_manifest(shelf.manifest_of([], number=number)) for number in numbers))
+    assert reasons(await gathered_of_two(foundry, executor, first, second)) == expected
+
+
+async def test_where_there_is_no_image_nothing_that_may_be_listed_about_it_is_waited_for(scene: Scene) -> None:
+    missing = Digest.of(b"missing")
+    scene.stall(f"referrers/{missing}")
+    started = asyncio.get_running_loop().time()
+    evidence = await scene.gatherer(request_of(scene.foundry.roots, digest=missing, seconds=5))
+    assert not evidence.found
+    assert asyncio.get_running_loop().time() - started < 2
+
+
 async def test_what_the_configured_repository_can_not_tell_is_a_gap(foundry: Foundry, executor: Executor) -> None:
     shelf = Shelf()
     registry = Shelves(shelf)
@@ -170,6 +213,16 @@ async def test_the_candidates_of_many_images_take_turns_by_their_bytes(
     assert not any("/blobs/" in path for path in registry.asked)
     assert (await gatherer(request_of(foundry.roots, digest=shelf.subject))).statements
     assert gatherer.means.turns.taken == 0
+
+
+@pytest.mark.parametrize(("missing", "read"), [(0, True), (1, False)])
+async def test_a_candidate_takes_twice_its_size_while_it_is_read(scene: Scene, missing: int, *, read: bool) -> None:
+    """The pieces as they come, and the whole."""
+    layer = scene.provenance_at("x")
+    scene.shelf.put_tagged(".att", layer)
+    taken = IN_FLIGHT_BYTES_OF_HOST - 2 * len(layer.content) + missing
+    async with scene.gatherer.means.turns.taking(taken, REPOSITORY.host):
+        assert bool((await scene.gather(seconds=0.2 if missing else 30)).statements) is read
 
 
 class Announced:

@@ -1,5 +1,6 @@
 """What is counted of calls to registries, and that nobody can make series by naming hosts."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Self
@@ -20,6 +21,7 @@ CONTENT = Digest.of(b"content")
 class Answering:
     def __init__(self, error: NavicertError | None = None, *, pages: int = 2) -> None:
         self._error, self._pages = error, pages
+        self.held = False
 
     def within(self, _deadline: Deadline) -> Self:
         return self
@@ -33,6 +35,8 @@ class Answering:
         return b"content"
 
     async def referrers(self, *_asked: object) -> AsyncGenerator[Fetched, None]:
+        if self.held:
+            await asyncio.Event().wait()
         for _ in range(self._pages):
             yield page()
         if self._error is not None:
@@ -67,6 +71,17 @@ async def test_only_hosts_that_administrators_name_have_a_series(host: str, show
     registry, counted = observed(Answering())
     await registry.manifest(Repository(host, "acme/shop"), "v1")
     assert counted == {(shown, "200"): 1}
+
+
+async def test_a_list_that_nobody_waits_for_any_more_is_not_told_to_be_absent() -> None:
+    answering = Answering()
+    answering.held = True
+    registry, counted = observed(answering)
+    asking = asyncio.create_task(anext(registry.referrers(Repository("ghcr.io", "acme/shop"), CONTENT)))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert counted == {("ghcr.io", "abandoned"): 1}
 
 
 async def test_absence_is_no_error_and_errors_stay_what_they_are() -> None:
