@@ -4,10 +4,11 @@ The algorithm belongs to the key and never to the signature: an attacker who cou
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import partial
+from functools import cache, partial
+from typing import TypeGuard, cast
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -67,10 +68,10 @@ _ECDSA = {
     )
     for algorithm, (curve, hashing) in _CURVES.items()
 }
-_OF_CURVE: Mapping[str, Algorithm] = {
-    "secp256r1": Algorithm.PKIX_ECDSA_P256_SHA_256,
-    "secp384r1": Algorithm.PKIX_ECDSA_P384_SHA_384,
-    "secp521r1": Algorithm.PKIX_ECDSA_P521_SHA_512,
+_OF_CURVE: Mapping[str, tuple[Algorithm, ...]] = {
+    "secp256r1": (Algorithm.PKIX_ECDSA_P256_SHA_256,),
+    "secp384r1": (Algorithm.PKIX_ECDSA_P384_SHA_384,),
+    "secp521r1": (Algorithm.PKIX_ECDSA_P521_SHA_512,),
 }
 _OF_RSA: tuple[tuple[int, Algorithm, Algorithm], ...] = (
     (4096, Algorithm.PKIX_RSA_PKCS1V15_4096_SHA256, Algorithm.PKIX_RSA_PSS_4096_SHA256),
@@ -150,15 +151,24 @@ class VerifyingKey:
         return True
 
 
+def is_curve_key(key: object) -> TypeGuard[ec.EllipticCurvePublicKey]:
+    """Whether it is an ECDSA key: asked of every certificate, and slow to ask the library's abstract class."""
+    return _of_curve_kind(cast("Hashable", type(key)))
+
+
+@cache
+def _of_curve_kind(kind: Hashable) -> bool:
+    return isinstance(kind, type) and issubclass(kind, ec.EllipticCurvePublicKey)
+
+
 def usual_algorithms(key: AcceptedKey) -> tuple[Algorithm, ...]:
     """The algorithms that a key of this kind signs with; none for curves and sizes that are not accepted."""
-    match key:
-        case ec.EllipticCurvePublicKey() if key.curve.name in _OF_CURVE:
-            return (_OF_CURVE[key.curve.name],)
-        case ed25519.Ed25519PublicKey():
-            return (Algorithm.PKIX_ED25519,)
-        case rsa.RSAPublicKey() if key.key_size <= MAX_RSA_BITS:
-            return next(((pkcs1, pss) for bits, pkcs1, pss in _OF_RSA if key.key_size >= bits), ())
+    if is_curve_key(key):
+        return _OF_CURVE.get(key.curve.name, ())
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return (Algorithm.PKIX_ED25519,)
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size <= MAX_RSA_BITS:
+        return next(((pkcs1, pss) for bits, pkcs1, pss in _OF_RSA if key.key_size >= bits), ())
     return ()
 
 
@@ -176,7 +186,7 @@ def fits(key: AcceptedKey, algorithm: Algorithm) -> bool:
 def _scheme(key: AcceptedKey, algorithm: Algorithm) -> _Scheme | None:
     """None for Ed25519, which has no digest."""
     curve = _ECDSA.get(algorithm)
-    if curve is not None and isinstance(key, ec.EllipticCurvePublicKey):
+    if curve is not None and is_curve_key(key):
         hasher, digest_size, scheme, longest = curve
         return _Scheme(hasher, digest_size, partial(_holds_ecdsa, key, scheme, longest))
     if algorithm in _PADDINGS and isinstance(key, rsa.RSAPublicKey):
