@@ -32,9 +32,10 @@ _NOT_BY_THIS_KEY = "the signature is not by this key, or what it signed was chan
 class Algorithm(Enum):
     """Key and signature algorithms by the names of Sigstore's `PublicKeyDetails` (sigstore_common.proto).
 
-    ECDSA signatures are DER (RFC 3279, 2.2.3); no format that Navicert reads writes them as raw r||s. The size in an
-    RSA name is the least that the key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not
-    Ed25519ph.
+    ECDSA signatures are DER (RFC 3279, 2.2.3) wherever they stand: in envelopes, annotations, log entries and notes as
+    Go's crypto writes them, in SCTs by RFC 5246, 4.7, in certificates and timestamps by RFC 5480 and RFC 5754, 3.3.
+    Raw r||s is how JWS has them (RFC 7518, 3.4), which no form of evidence is; it is refused. The size in an RSA name
+    is the least that the key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not Ed25519ph.
     """
 
     PKIX_ECDSA_P256_SHA_256 = auto()
