@@ -10,6 +10,7 @@ from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.image import Digest
 from controller.core.signer import CertificateSigner
 from controller.core.text import printable
+from controller.trust.border import Border
 from controller.trust.keys import PublicKey
 from controller.trust.message import OVER_PAYLOAD, SignedMessage, is_over_payload
 from controller.trust.root import Require, RootKey, SigstoreMaterial, TrustRoot, TrustRoots
@@ -64,8 +65,16 @@ def verify_bundle(
     key needs neither, but each log entry that is there must hold. The rules are those of `judge_candidate`, but that
     the signature may be over the artifact itself, and the statement's predicate is anybody's business. Says nothing
     about what the predicate means. Raises MalformedAttestation for what is no bundle, and NotVerified, by its kind
-    OtherInstance where a certificate's bundle has no entry of a log that `sigstore` knows, and it knows some.
+    OtherInstance where a certificate's bundle has no entry of a log that `sigstore` knows, and it knows some. Nothing
+    else, not even where a reader of ours fails at these bytes.
     """
+    with Border():
+        return _verify(bundle, artifact, by, sigstore, now)
+
+
+def _verify(
+    bundle: bytes, artifact: Artifact, by: Identity | PublicKey, sigstore: SigstoreMaterial, now: datetime
+) -> VerifiedBundle:
     opened, material = parse_bundle(bundle)
     content = _with_artifact(opened, artifact)
     if isinstance(by, PublicKey):

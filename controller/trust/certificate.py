@@ -4,7 +4,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from controller.core.errors import NotVerified
+from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.signer import CertificateSigner
 from controller.trust.extensions import LeafExtensions
 from controller.trust.identity import signer_of
@@ -55,9 +55,14 @@ def verify_certificate(
 def refuse_anchors(intermediates: tuple[bytes, ...]) -> None:
     """Raise NotVerified where one of these is self-issued: a bundle's chain never holds a root (sigstore_bundle.proto).
 
-    Raises MalformedAttestation where one is no certificate.
+    Raises MalformedAttestation where one is no certificate, or its names can't be read.
     """
-    if any(certificate.issuer == certificate.subject for certificate in _load_all(intermediates)):
+    chain = _load_all(intermediates)
+    try:
+        rooted = any(certificate.issuer == certificate.subject for certificate in chain)
+    except X509_ERRORS:  # names are read only now
+        raise MalformedAttestation("a name in a certificate of the chain can't be read") from None
+    if rooted:
         raise NotVerified("the chain of the bundle holds a root")
 
 

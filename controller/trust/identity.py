@@ -55,7 +55,7 @@ def signer_of(leaf: LeafExtensions, *, root_name: str) -> CertificateSigner:
     if not issuer:
         raise NotVerified("the certificate does not name the issuer of the identity")
     _require_agreement(said)
-    extensions = Extensions(**{_FIELDS[number]: text for number, text in said.items() if number in _FIELDS})
+    extensions = Extensions(**{_FIELDS[number]: said[number] for number in _FIELDS.keys() & said.keys()})
     return CertificateSigner(
         trust_root=root_name, issuer=issuer, subject_type=kind, subject=name, extensions=extensions
     )
@@ -73,25 +73,27 @@ def _name(names: tuple[Name | None, ...] | None) -> Name:
 
 
 def _said(contents: Mapping[int, bytes]) -> dict[int, str]:
-    """The texts of the extensions, by number."""
-    if max(map(len, contents.values()), default=0) > MAX_BYTES:
-        raise NotVerified(f"an extension of the certificate is longer than {MAX_BYTES} bytes")
-    return {number: _text(content, der=number > _FIRST_GENERATION) for number, content in contents.items()}
+    """The texts of the extensions, by number: raw, or in a DER UTF8String, whose short form needs no decoder.
 
-
-def _text(content: bytes, *, der: bool) -> str:
-    """Raw text, or a DER UTF8String; the short ones, which are nearly all, need no decoder. Raises ValueError."""
-    if not der:
-        return content.decode()
-    size = len(content) - 2
-    if 0 <= size < _LONG_FORM and content[0] == _UTF8_STRING and content[1] == size:
-        return content[2:].decode()
-    return asn1.decode_der(str, content)
+    Raises ValueError for what is no text.
+    """
+    said: dict[int, str] = {}
+    for number, content in contents.items():
+        size = len(content)
+        if size > MAX_BYTES:
+            raise NotVerified(f"an extension of the certificate is longer than {MAX_BYTES} bytes")
+        if number <= _FIRST_GENERATION:
+            said[number] = content.decode()
+        elif 1 < size < _LONG_FORM and content[0] == _UTF8_STRING and content[1] == size - 2:
+            said[number] = content[2:].decode()
+        else:
+            said[number] = asn1.decode_der(str, content)
+    return said
 
 
 def _require_agreement(said: Mapping[int, str]) -> None:
     """The old repository is the path of the new one's URL: nothing old tells the host."""
-    disagreeing = [pair for pair in _SAME if pair[0] in said and pair[1] in said and said[pair[0]] != said[pair[1]]]
+    disagreeing = [(old, new) for old, new in _SAME if old in said and said[old] != said.get(new, said[old])]
     path = said.get(12, "").partition("://")[2].partition("/")[2]
     if 5 in said and 12 in said and said[5] != path:
         disagreeing.append((5, 12))

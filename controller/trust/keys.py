@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.utils import CryptographyDeprecationWarning
 
 from controller.core.errors import MalformedAttestation, MalformedDocument, NotVerified
-from controller.trust.verifying import AcceptedKey, Algorithm, VerifyingKey, fits, usual_algorithms
+from controller.trust.verifying import AcceptedKey, Algorithm, VerifyingKey, fits, is_curve_key, usual_algorithms
 
 MAX_PEM_CHARACTERS = 16_384  # an RSA-16384 public key fits twice
 
@@ -106,7 +106,7 @@ def _public_key(given: object, algorithm: Algorithm | None) -> PublicKey:
 
 def _accepted(key: object, algorithm: Algorithm | None) -> tuple[AcceptedKey, tuple[Algorithm, ...]]:
     """The key with its algorithms: the given one, or the usual ones. Raises MalformedDocument."""
-    if isinstance(key, AcceptedKey) and (usual := usual_algorithms(key)):
+    if (is_curve_key(key) or isinstance(key, AcceptedKey)) and (usual := usual_algorithms(key)):
         if algorithm is None:
             return key, usual
         if fits(key, algorithm):

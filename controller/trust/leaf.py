@@ -15,12 +15,15 @@ _VERSION, _EXTENSIONS = 0xA0, 0xA3  # RFC 5280, 4.1: [0] EXPLICIT, left out by v
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate and its `tbs`, the DER that its issuer signed (RFC 5280, 4.1.1.1). Extensions are not read yet.
 
-    `issuer` is the DER of its issuer's name. The extensions, which come last, begin at `explicit` in `tbs` with what is
-    around them, and stand one after the other where `listed` begins and ends; empty where there are none.
+    `algorithm` is the DER of the algorithm (4.1.1.2) of that `signature`, `issuer` that of its issuer's name. The
+    extensions, which come last, begin at `explicit` in `tbs` with what is around them, and stand one after the other
+    where `listed` begins and ends; empty where there are none.
     """
 
     certificate: x509.Certificate
     tbs: bytes
+    algorithm: bytes
+    signature: bytes
     issuer: bytes
     explicit: int
     listed: tuple[int, int]
@@ -41,9 +44,10 @@ def load_leaf(der: bytes) -> Leaf:
         raise MalformedAttestation(_NOT_DER) from None
     if not positive:
         raise MalformedAttestation("the serial number of the certificate is not positive")
-    if not der.endswith(b"\x00" + certificate.signature):  # unused bits of the signature can say anything
+    signature = certificate.signature
+    if not der.endswith(b"\x00" + signature):  # unused bits of the signature can say anything
         raise MalformedAttestation(_NOT_DER)
-    return _taken_apart(certificate, der)
+    return _taken_apart(certificate, der, signature)
 
 
 def content_of(der: bytes, at: int) -> tuple[int, int]:
@@ -55,7 +59,7 @@ def content_of(der: bytes, at: int) -> tuple[int, int]:
     return start, start + int.from_bytes(der[at + 2 : start])
 
 
-def _taken_apart(certificate: x509.Certificate, der: bytes) -> Leaf:
+def _taken_apart(certificate: x509.Certificate, der: bytes, signature: bytes) -> Leaf:
     """By the elements of a certificate (RFC 5280, 4.1), of which the library has found that it is DER."""
     start, _ = content_of(der, 0)
     inner, end = content_of(der, start)
@@ -74,6 +78,8 @@ def _taken_apart(certificate: x509.Certificate, der: bytes) -> Leaf:
     return Leaf(
         certificate=certificate,
         tbs=der[start:end],
+        algorithm=der[algorithm:issuer],
+        signature=signature,
         issuer=der[issuer:validity],
         explicit=at - start,
         listed=(first - start, last - start),

@@ -20,8 +20,10 @@ from controller.wire.signed import SignedContent
 __all__ = ["CertificateVerifier", "KeyVerifier", "TransparencyLog", "Verifier", "verify_entry"]
 
 MAX_CLOCK_LEAD = timedelta(hours=24)  # how far ahead of ours a log's clock may be, or ours behind
+MAX_SECONDS = 253_402_300_799  # since 1970, in the year 9999: later times are none that can be told
 MAX_INTEGER = 2**53 - 1  # RFC 8785, 3.2.2.3: the integers that JSON has one spelling for
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TILED = ("hashedrekord", "0.0.2")  # the one kind of Rekor v2, whose logs tell no time
 _OF_TREE = re.compile(r"(?P<name>.+) - [0-9]{1,20}")  # the origin of a checkpoint of Rekor v1: a host and a tree's id
 _ED25519_NOTE = b"\n\x01"  # C2SP signed-note: the line end after the name, and the type of Ed25519
@@ -130,9 +132,9 @@ def _integrated_time(entry: LogEntry, now: datetime) -> datetime:
     seconds = entry.integrated_time
     if seconds is None or seconds <= 0 or not 0 <= entry.log_index <= MAX_INTEGER:
         raise NotVerified("the log entry has no integrated time or index that a signed entry timestamp can be about")
-    if seconds > (now + MAX_CLOCK_LEAD).timestamp():
+    if seconds > MAX_SECONDS or (time := _EPOCH + timedelta(seconds=seconds)) > now + MAX_CLOCK_LEAD:
         raise NotVerified("the integrated time of the log entry is more than 24 hours in the future")
-    return datetime.fromtimestamp(seconds, tz=UTC)
+    return time
 
 
 def _require_signed(log: TransparencyLog, signature: bytes, message: bytes, *, what: str) -> None:

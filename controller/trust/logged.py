@@ -59,7 +59,7 @@ def _require_message(logged: LoggedHash, signed: SignedContent) -> None:
 def _require_envelope(body: LogBody, signed: SignedContent) -> None:
     if signed.message == signed.payload:  # no pre-authentication encoding: no envelope
         raise NotVerified(f"a log entry of kind {body.kind} does not fit what is no envelope")
-    if body.payload is not None and not _is_of(body.payload, signed.payload):
+    if body.payload is not None and not _is_payload(body.payload, signed):
         raise NotVerified("the log entry is about another payload")
     if body.payload_type is not None and body.payload_type != signed.payload_type:
         raise NotVerified("the log entry is about another payload type")
@@ -74,6 +74,12 @@ def _require_envelope(body: LogBody, signed: SignedContent) -> None:
 
 def _is_of(logged: LoggedHash, content: bytes) -> bool:
     return _HASHES[logged.algorithm](content).digest() == logged.value
+
+
+def _is_payload(logged: LoggedHash, signed: SignedContent) -> bool:
+    if logged.algorithm == "sha256":
+        return logged.value.hex() == signed.payload_digest.hex
+    return _is_of(logged, signed.payload)
 
 
 def _der(verifier: Verifier) -> bytes:

@@ -10,8 +10,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.window import Window
@@ -21,10 +22,10 @@ from controller.trust.leaf import Leaf
 MAX_PATH = 10  # certificates, leaf and anchor included
 
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-_ECDSA = {
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256: ec.ECDSA(hashes.SHA256()),
-    SignatureAlgorithmOID.ECDSA_WITH_SHA384: ec.ECDSA(hashes.SHA384()),
-    SignatureAlgorithmOID.ECDSA_WITH_SHA512: ec.ECDSA(hashes.SHA512()),
+_ECDSA = {  # AlgorithmIdentifier in DER, without parameters (RFC 5758, 3.2)
+    bytes.fromhex("300a06082a8648ce3d040302"): (hashlib.sha256, ec.ECDSA(Prehashed(hashes.SHA256()))),
+    bytes.fromhex("300a06082a8648ce3d040303"): (hashlib.sha384, ec.ECDSA(Prehashed(hashes.SHA384()))),
+    bytes.fromhex("300a06082a8648ce3d040304"): (hashlib.sha512, ec.ECDSA(Prehashed(hashes.SHA512()))),
 }
 _PURPOSES = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
@@ -50,10 +51,11 @@ class Issuer:
         """Whether it issued `other`: its name stands there, and its key signed, over SHA-256, 384 or 512."""
         certificate = other.certificate
         try:
-            scheme = _ECDSA.get(certificate.signature_algorithm_oid)
+            scheme = _ECDSA.get(other.algorithm) if isinstance(other, Leaf) else None
             if isinstance(other, Leaf) and scheme is not None and self._curve_key is not None:
                 # What the library does below, without reading the issuer's key each time.
-                self._curve_key.verify(certificate.signature, other.tbs, scheme)
+                hasher, prehashed = scheme
+                self._curve_key.verify(other.signature, hasher(other.tbs).digest(), prehashed)
                 return other.issuer == self.subject_der or certificate.issuer == self.subject
             hashing = certificate.signature_hash_algorithm  # None for Ed25519
             if hashing is not None and not isinstance(hashing, _HASHES):

@@ -66,16 +66,17 @@ def _simple_signing(payload: bytes, subject: Digest) -> Assertion:
 
 
 def _assertion(statement: Statement, subject: Digest, *, signed: bool) -> Assertion:
-    of_source = statement.kind is Kind.SOURCE_SUMMARY
+    kind = statement.kind
+    of_source = kind is Kind.SOURCE_SUMMARY
     if not of_source and not statement.is_about(subject):
         detail = "verified, but about another digest" if signed else "about another digest"
-        raise Refusal(detail, kind=statement.kind, step=1)
+        raise Refusal(detail, kind=kind, step=1)
     try:
         record = read_predicate(statement, signed=signed)
     except MalformedAttestation as error:
-        raise Refusal(str(error), kind=statement.kind) from error
+        raise Refusal(str(error), kind=kind) from error
     return Assertion(
-        kind=statement.kind,
+        kind=kind,
         predicate_type=statement.predicate_type,
         record=record,
         commits=statement.commits if of_source else frozenset(),

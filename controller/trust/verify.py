@@ -10,6 +10,7 @@ from controller.core.evidence import Kind, Refused, VerifiedStatement
 from controller.core.image import Digest
 from controller.core.provenance import Provenance
 from controller.core.records import SBOM, Summary
+from controller.trust.border import Border
 from controller.trust.opening import Refusal, open_candidate
 from controller.trust.reading import Assertion, read_signed, read_unsigned
 from controller.trust.root import TrustRoots
@@ -49,27 +50,24 @@ def judge_candidate(
     the kind when it was told by what was verified.
     """
     try:
-        return _judge(candidate, subject, roots, now, keep)
-    except (ValueError, OverflowError, RecursionError):
-        return _refused(candidate, "it can't be read", kind=_announced(candidate))
-
-
-def _judge(
-    candidate: Candidate, subject: Digest, roots: TrustRoots, now: datetime, keep: frozenset[str]
-) -> tuple[VerifiedStatement, ...] | Refused:
-    try:
-        if candidate.container is Container.STATEMENT:
-            assertion = read_unsigned(candidate.content, subject)
-            return (_statement(assertion, subject, Digest.of(candidate.content), None, keep),)
-        content, material = open_candidate(candidate)
-        found = signings(content, material, roots=roots, now=now)
-        assertion = read_signed(content, subject)
+        with Border():
+            return _judge(candidate, subject, roots, now, keep)
     except Refusal as refusal:
         return _refused(candidate, str(refusal), kind=refusal.kind, step=refusal.step)
     except (MalformedAttestation, NotVerified) as error:
         return _refused(candidate, str(error), kind=_announced(candidate))
-    payload = Digest.of(content.payload)
-    return tuple(_statement(assertion, subject, payload, signing, keep) for signing in found)
+
+
+def _judge(
+    candidate: Candidate, subject: Digest, roots: TrustRoots, now: datetime, keep: frozenset[str]
+) -> tuple[VerifiedStatement, ...]:
+    if candidate.container is Container.STATEMENT:
+        assertion = read_unsigned(candidate.content, subject)
+        return (_statement(assertion, subject, Digest.of(candidate.content), None, keep),)
+    content, material = open_candidate(candidate)
+    found = signings(content, material, roots=roots, now=now)
+    assertion = read_signed(content, subject)
+    return tuple(_statement(assertion, subject, content.payload_digest, signing, keep) for signing in found)
 
 
 def _statement(

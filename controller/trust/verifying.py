@@ -4,10 +4,11 @@ The algorithm belongs to the key and never to the signature: an attacker who cou
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import partial
+from functools import cache, partial
+from typing import TypeGuard, cast
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -31,9 +32,10 @@ _NOT_BY_THIS_KEY = "the signature is not by this key, or what it signed was chan
 class Algorithm(Enum):
     """Key and signature algorithms by the names of Sigstore's `PublicKeyDetails` (sigstore_common.proto).
 
-    ECDSA signatures are DER (RFC 3279, 2.2.3); no format that Navicert reads writes them as raw r||s. The size in an
-    RSA name is the least that the key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not
-    Ed25519ph.
+    ECDSA signatures are DER (RFC 3279, 2.2.3) wherever they stand: in envelopes, annotations, log entries and notes as
+    Go's crypto writes them, in SCTs by RFC 5246, 4.7, in certificates and timestamps by RFC 5480 and RFC 5754, 3.3.
+    Raw r||s is how JWS has them (RFC 7518, 3.4), which no form of evidence is; it is refused. The size in an RSA name
+    is the least that the key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not Ed25519ph.
     """
 
     PKIX_ECDSA_P256_SHA_256 = auto()
@@ -67,10 +69,10 @@ _ECDSA = {
     )
     for algorithm, (curve, hashing) in _CURVES.items()
 }
-_OF_CURVE: Mapping[str, Algorithm] = {
-    "secp256r1": Algorithm.PKIX_ECDSA_P256_SHA_256,
-    "secp384r1": Algorithm.PKIX_ECDSA_P384_SHA_384,
-    "secp521r1": Algorithm.PKIX_ECDSA_P521_SHA_512,
+_OF_CURVE: Mapping[str, tuple[Algorithm, ...]] = {
+    "secp256r1": (Algorithm.PKIX_ECDSA_P256_SHA_256,),
+    "secp384r1": (Algorithm.PKIX_ECDSA_P384_SHA_384,),
+    "secp521r1": (Algorithm.PKIX_ECDSA_P521_SHA_512,),
 }
 _OF_RSA: tuple[tuple[int, Algorithm, Algorithm], ...] = (
     (4096, Algorithm.PKIX_RSA_PKCS1V15_4096_SHA256, Algorithm.PKIX_RSA_PSS_4096_SHA256),
@@ -150,15 +152,24 @@ class VerifyingKey:
         return True
 
 
+def is_curve_key(key: object) -> TypeGuard[ec.EllipticCurvePublicKey]:
+    """Whether it is an ECDSA key: asked of every certificate, and slow to ask the library's abstract class."""
+    return _of_curve_kind(cast("Hashable", type(key)))
+
+
+@cache
+def _of_curve_kind(kind: Hashable) -> bool:
+    return isinstance(kind, type) and issubclass(kind, ec.EllipticCurvePublicKey)
+
+
 def usual_algorithms(key: AcceptedKey) -> tuple[Algorithm, ...]:
     """The algorithms that a key of this kind signs with; none for curves and sizes that are not accepted."""
-    match key:
-        case ec.EllipticCurvePublicKey() if key.curve.name in _OF_CURVE:
-            return (_OF_CURVE[key.curve.name],)
-        case ed25519.Ed25519PublicKey():
-            return (Algorithm.PKIX_ED25519,)
-        case rsa.RSAPublicKey() if key.key_size <= MAX_RSA_BITS:
-            return next(((pkcs1, pss) for bits, pkcs1, pss in _OF_RSA if key.key_size >= bits), ())
+    if is_curve_key(key):
+        return _OF_CURVE.get(key.curve.name, ())
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return (Algorithm.PKIX_ED25519,)
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size <= MAX_RSA_BITS:
+        return next(((pkcs1, pss) for bits, pkcs1, pss in _OF_RSA if key.key_size >= bits), ())
     return ()
 
 
@@ -176,7 +187,7 @@ def fits(key: AcceptedKey, algorithm: Algorithm) -> bool:
 def _scheme(key: AcceptedKey, algorithm: Algorithm) -> _Scheme | None:
     """None for Ed25519, which has no digest."""
     curve = _ECDSA.get(algorithm)
-    if curve is not None and isinstance(key, ec.EllipticCurvePublicKey):
+    if curve is not None and is_curve_key(key):
         hasher, digest_size, scheme, longest = curve
         return _Scheme(hasher, digest_size, partial(_holds_ecdsa, key, scheme, longest))
     if algorithm in _PADDINGS and isinstance(key, rsa.RSAPublicKey):

@@ -4,7 +4,7 @@ Nothing here is verified: `controller.trust.log` does that. What an entry's body
 `controller.wire.logbody`.
 """
 
-import base64
+import binascii
 
 import msgspec
 
@@ -44,7 +44,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
 
         All texts are ASCII without characters to escape, so that this is the canonical form as it stands.
         """
-        body = base64.b64encode(self.body)
+        body = binascii.b2a_base64(self.body, newline=False)
         return b'{"body":"%b","integratedTime":%d,"logID":"%b","logIndex":%d}' % (
             body,
             self.integrated_time or 0,

@@ -1,11 +1,14 @@
 """What a container holds once it is read: signatures, and exactly the bytes that they cover."""
 
+from functools import cached_property
+
 import msgspec
 
+from controller.core.image import Digest
 from controller.wire.candidate import Container
 
 
-class SignedContent(msgspec.Struct, frozen=True, kw_only=True):
+class SignedContent(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Signatures over `message`, which commits to `payload_type` and `payload`. Nothing here is verified.
 
     `message` is the pre-authentication encoding of an envelope, or the payload itself beside which a signature
@@ -29,3 +32,8 @@ class SignedContent(msgspec.Struct, frozen=True, kw_only=True):
     envelope: bytes | None = None
     digest: bytes | None = None
     certified: bool = False
+
+    @cached_property
+    def payload_digest(self) -> Digest:
+        """The SHA-256 of `payload`, which log entries and evidence both name it by: hashed once."""
+        return Digest.of(self.payload)

@@ -17,6 +17,7 @@ STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v1", "https://in-toto
 MAX_SUBJECTS = 1024
 MAX_DIGESTS = 32  # of one subject
 
+_USUAL_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _PAYLOAD_TYPE = re.compile(r"application/vnd\.in-toto(?:\.[A-Za-z0-9!#$&^_.+-]{1,100})?\+json")
 _LONGER = ("sha384", "sha512")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # SLSA v1.2, source track: the revision id under gitCommit
@@ -68,7 +69,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
 
 def is_statement_type(payload_type: str) -> bool:
     """Whether an envelope of this payload type holds a statement (in-toto attestation spec v1, envelope.md)."""
-    return _PAYLOAD_TYPE.fullmatch(payload_type) is not None
+    return payload_type == _USUAL_PAYLOAD_TYPE or _PAYLOAD_TYPE.fullmatch(payload_type) is not None
 
 
 def read_statement(payload: bytes) -> Statement:

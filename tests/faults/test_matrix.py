@@ -131,6 +131,8 @@ async def test_without_a_fault_the_image_is_admitted(studio: Studio, executor: E
 @pytest.mark.case("NET-003")
 @pytest.mark.case("NET-005")
 @pytest.mark.case("NET-010")
+@pytest.mark.case("PARSE-006")
+@pytest.mark.case("PARSE-008")
 @pytest.mark.parametrize("call", CALLS)
 async def test_what_was_not_proven_is_never_admitted_whatever_goes_wrong(
     studio: Studio, executor: Executor, call: str

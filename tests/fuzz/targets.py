@@ -15,7 +15,7 @@ from cryptography import x509
 from controller.core.errors import MalformedDocument, NotVerified
 from controller.core.image import ImageReference
 from controller.core.predicates import CYCLONEDX, PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1, SPDX, SUMMARY_V1
-from controller.trust.certificate import verify_certificate
+from controller.trust.certificate import refuse_anchors, verify_certificate
 from controller.trust.extensions import read_extensions
 from controller.trust.identity import signer_of
 from controller.trust.keys import X509_ERRORS, parse_public_key
@@ -93,6 +93,7 @@ def _certificate(content: bytes) -> None:
         signer_of(read_extensions(certificate), root_name="acme")
     except (*X509_ERRORS, NotVerified):
         pass  # as documented: who calls these has X509_ERRORS in hand
+    refuse_anchors((content,))
     material, leaf = seeds.material(), load_leaf(content)
     verify_certificate(
         leaf,

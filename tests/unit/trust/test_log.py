@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.structs import replace
 
@@ -274,6 +275,23 @@ def test_a_time_without_its_signature_is_no_time(log: Log) -> None:
 )
 def test_a_changed_promise_is_refused(log: Log, change: dict[str, Any]) -> None:
     refused(replace(log.entry(RECORD), **change), log, "signed entry timestamp is not by the log")
+
+
+def raw(signature: bytes) -> bytes:
+    """The two integers side by side, as JWS would have them."""
+    return b"".join(number.to_bytes(32) for number in decode_dss_signature(signature))
+
+
+@pytest.mark.case("KEY-004")
+def test_a_promise_and_a_checkpoint_are_signed_in_der(log: Log) -> None:
+    entry = log.entry(RECORD)
+    assert entry.signed_entry_timestamp is not None
+    refused(replace(entry, signed_entry_timestamp=raw(entry.signed_entry_timestamp)), log, "not by the log")
+    note = log.note(leaf_hash(entry.body))
+    line = note_line(log.name, log.key_id[:4], raw(log.sign(note.encode())))
+    refused(
+        replace(entry, inclusion=log.included(entry.body, checkpoint=f"{note}\n{line}")), log, "not signed by the log"
+    )
 
 
 @pytest.mark.case("TIME-028")
