@@ -1,8 +1,10 @@
 """The command `navicert`. A command is imported when it is run: `--help` is fast, and none pays for another."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 import click
 from click.shell_completion import CompletionItem
@@ -48,7 +50,7 @@ class _Commands(click.Group):
         if cmd_name not in _BY_NAME:
             return None
         module, _ = _BY_NAME[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
+        command: click.Command = getattr(_imported(module), cmd_name.replace("-", "_"))
         # The variable of --tls-cert is NAVICERT_TLS_CERT for every command, without the command's name in it.
         command.context_settings = {**_CONTEXT, **command.context_settings}
         return command
@@ -97,6 +99,16 @@ def run(program: str) -> int:
             raise
         return _told(_leaves(expected))
     return status if isinstance(status, int) else 0
+
+
+def _imported(module: str) -> ModuleType:
+    """Nothing that is imported becomes garbage: looking for some meanwhile, and later among it, only takes time."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _told(errors: Sequence[NavicertError]) -> int:

@@ -10,12 +10,10 @@ import click
 from controller.core.policy import Uncovered
 from controller.settings import Address
 from controller.wire.duration import parse_duration
-from controller.wire.report import ReportForm
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PATH = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-REPORT_FORMS = {"policyreport": ReportForm.POLICY_REPORT, "openreports": ReportForm.OPEN_REPORTS}
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Option = Callable[[_Command], _Command]

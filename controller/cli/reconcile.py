@@ -13,13 +13,13 @@ from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
 from controller.cli.options import (
     FILE,
-    REPORT_FORMS,
     exception_maximum_option,
     log_level_option,
     registry_options,
     status_listen_option,
     uncovered_option,
 )
+from controller.cli.reportforms import REPORT_FORMS
 from controller.core.errors import MalformedDocument
 from controller.core.policy import Uncovered
 from controller.engine.audit import AuditSettings

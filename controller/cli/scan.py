@@ -14,8 +14,9 @@ from controller.cli.auditing import Audited, AuditQuestion, ClusterAudit, audit_
 from controller.cli.credentials import read_credentials
 from controller.cli.files import read_registries
 from controller.cli.kubeconfig import found_kubeconfig, user_kubeconfig_option
-from controller.cli.options import REPORT_FORMS, exception_maximum_option, registry_options, uncovered_option
+from controller.cli.options import exception_maximum_option, registry_options, uncovered_option
 from controller.cli.output import Cell, Column, Screen, Tone
+from controller.cli.reportforms import REPORT_FORMS
 from controller.core.policy import Uncovered
 from controller.core.reasons import Outcome
 from controller.core.verdict import Finding, ImageVerdict

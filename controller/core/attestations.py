@@ -3,7 +3,7 @@
 from controller.core.answer import Answer, Miss, ignorance
 from controller.core.conditions import age_miss, condition_miss
 from controller.core.evidence import Evidence, Kind, VerifiedStatement
-from controller.core.matchers import accepted
+from controller.core.matchers import accepted, roots_of
 from controller.core.question import Question
 from controller.core.reasons import Reason
 from controller.core.requirements import AttestationRequirement
@@ -26,8 +26,9 @@ def judge_attestation(requirement: AttestationRequirement, evidence: Evidence, q
     if not requirement.newest:
         answers = [_judge(requirement, statement, question) for statement in by_named]
         return max(answers, key=lambda answer: answer.closeness)  # the first of equals
-    if evidence.gaps:
-        return ignorance(evidence.gaps[0])
+    gaps = evidence.gaps_under(roots_of(requirement.signers))
+    if gaps:
+        return ignorance(gaps[0])
     answers = [_judge(requirement, statement, question) for statement in _newest(by_named)]
     return min(answers, key=lambda answer: answer.closeness)
 

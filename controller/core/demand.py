@@ -20,6 +20,7 @@ from controller.core.requirements import (
     SourceRequirement,
     SummaryAcceptance,
 )
+from controller.core.slsa import UNKNOWN_PAIR_LEVEL, TrustedBuilder
 from controller.core.told import RequirementVerdict
 
 SOURCE_LEVEL = "sourceLevel"
@@ -89,6 +90,11 @@ class Demand:
     def asks(self) -> bool:
         """Whether anything is left to ask."""
         return bool(self.names)
+
+    def hears(self, builder: TrustedBuilder) -> bool:
+        """Whether this builder is one that is allowed, and reaches the level that is asked."""
+        allowed = self.builders is None or builder.name in self.builders
+        return allowed and builder.max_level >= (self.level or UNKNOWN_PAIR_LEVEL)
 
     def without(self, covered: frozenset[Part]) -> "Demand":
         """What is left when something else stands in for these parts.

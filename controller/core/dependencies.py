@@ -73,8 +73,9 @@ def _image_miss(asked: DependencyRequirement, image: ImageDependency, question: 
     level = 0 if found is None else _level(found, question.builders)
     if level >= asked.level:
         return None
-    if found is not None and found.gaps:
-        return Miss(reason=found.gaps[0].reason, detail=f"dependency {shown}: {found.gaps[0].detail}")
+    gaps = () if found is None else found.gaps_under(frozenset().union(*(one.trust_roots for one in question.builders)))
+    if gaps:
+        return Miss(reason=gaps[0].reason, detail=f"dependency {shown}: {gaps[0].detail}")
     known = f"Build level {level}" if level else "no known Build level"
     detail = f"dependency {shown} has {known}, level {asked.level} is asked"
     return Miss(reason=Reason.DependencyLevelTooLow, detail=detail)

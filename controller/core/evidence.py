@@ -1,5 +1,6 @@
 """Facts about one digest. Evidence knows no policy, and holds nothing that was not verified except as a refusal."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -93,15 +94,24 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Gap:
-    """Something that could not be found out: ignorance, never absence. `detail` is fit to print."""
+    """Something that could not be found out: ignorance, never absence. `detail` is fit to print.
+
+    `roots` are the trust roots under which alone something may be missing, sorted; none: under any, or under none.
+    """
 
     reason: Reason
     detail: str
+    roots: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, error: NavicertError) -> "Gap":
+    def of(cls, error: NavicertError, *, roots: Collection[str] = ()) -> "Gap":
         """The gap that an error from an edge leaves."""
-        return cls(reason=_REASONS.get(type(error), Reason.RegistryUnavailable), detail=str(error))
+        reason = _REASONS.get(type(error), Reason.RegistryUnavailable)
+        return cls(reason=reason, detail=str(error), roots=tuple(sorted(roots)))
+
+    def concerns(self, roots: Collection[str] | None) -> bool:
+        """Whether what is missing may be something that one of these roots vouches for; None: whoever does."""
+        return not self.roots or roots is None or any(name in roots for name in self.roots)
 
 
 _REASONS: dict[type[NavicertError], Reason] = {
@@ -144,6 +154,10 @@ class Evidence:
         object.__setattr__(self, "statements", tuple(sorted(self.statements, key=_statement_order)))
         object.__setattr__(self, "refused", tuple(sorted(self.refused, key=_refused_order)))
         object.__setattr__(self, "gaps", tuple(sorted(self.gaps, key=lambda gap: (gap.reason.name, gap.detail))))
+
+    def gaps_under(self, roots: Collection[str] | None) -> tuple[Gap, ...]:
+        """The gaps that can make a difference to what only these roots vouch for; None: to whatever anybody does."""
+        return tuple(gap for gap in self.gaps if gap.concerns(roots))
 
     @property
     def digests(self) -> tuple[Digest, ...]:

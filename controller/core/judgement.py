@@ -8,6 +8,7 @@ from controller.core.answer import Answer, Captures
 from controller.core.attestations import judge_attestation
 from controller.core.demand import Alternative
 from controller.core.evidence import Evidence
+from controller.core.matchers import roots_of
 from controller.core.origin import Origin
 from controller.core.platforms import by_platforms, newest_by_platforms
 from controller.core.policy import Policy
@@ -90,14 +91,14 @@ def _signature(requirement: SignatureRequirement, question: Question) -> Answer:
         made = partial(judge_signatures, requirement, evidence, repository)
         return question.recall.once(evidence, requirement, repository, made)
 
-    return by_platforms(judge, question.evidence)
+    return by_platforms(judge, question.evidence, partial(roots_of, requirement.signers))
 
 
 def _sbom(requirement: SBOMRequirement, question: Question) -> Answer:
     def judge(evidence: Evidence) -> Answer:
         return question.recall.once(evidence, requirement, None, partial(judge_sbom, requirement, evidence))
 
-    return by_platforms(judge, question.evidence)
+    return by_platforms(judge, question.evidence, partial(roots_of, requirement.signers or ()))
 
 
 def _attestation(requirement: AttestationRequirement, question: Question) -> Answer:
@@ -105,7 +106,7 @@ def _attestation(requirement: AttestationRequirement, question: Question) -> Ans
         return judge_attestation(requirement, evidence, question)
 
     judged = newest_by_platforms if requirement.newest else by_platforms
-    return judged(judge, question.evidence)
+    return judged(judge, question.evidence, partial(roots_of, requirement.signers))
 
 
 def _named(alternative: Alternative, name: str, answer: Answer) -> Answer:

@@ -1,5 +1,6 @@
 """Signer entries: whom a policy or builder names, and whether a verified statement is by one of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -74,6 +75,11 @@ class CertificateMatcher:
 
 
 SignerMatcher = KeyMatcher | CertificateMatcher
+
+
+def roots_of(signers: Iterable[SignerMatcher]) -> frozenset[str]:
+    """The trust roots under which these entries believe."""
+    return frozenset(signer.trust_root for signer in signers)
 
 
 def accepted(signers: tuple[SignerMatcher, ...], statement: VerifiedStatement) -> bool:

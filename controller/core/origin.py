@@ -8,6 +8,7 @@ from controller.core.answer import Answer, Captures
 from controller.core.build import judge_provenance, tries
 from controller.core.demand import Demand
 from controller.core.evidence import Evidence
+from controller.core.matchers import roots_of
 from controller.core.platforms import by_platforms
 from controller.core.question import Question
 from controller.core.reasons import Outcome, Reason
@@ -41,7 +42,7 @@ class Origin:
         Provenance of the index counts, or of every child; a summary about the index, or about every child of it,
         stands in for both.
         """
-        return by_platforms(self._judge, self.question.evidence)
+        return by_platforms(self._judge, self.question.evidence, self._roots)
 
     def judge_sbom(self, requirement: SBOMRequirement) -> Answer:
         """Whether there is an SBOM by the signer of provenance that meets the whole demand.
@@ -53,7 +54,18 @@ class Origin:
         def judge(evidence: Evidence) -> Answer:
             return judge_bound_sbom(requirement, evidence, self._signers_for(evidence))
 
-        return by_platforms(judge, self.question.evidence)
+        return by_platforms(judge, self.question.evidence, self._roots)
+
+    def _roots(self) -> frozenset[str] | None:
+        """Those of every builder that could speak for what is asked, or is left to ask, and of every summary that
+        could count; any root will do where provenance that no builder speaks for is enough."""
+        demands = (self.demand, *self.rests.values())
+        if not all(one.expects_builder for one in demands):
+            return None
+        accepted = (signer for one in self.acceptances for signer in one.signers)
+        verifying = (signer for one in self.demand.source_levels for by in one.summaries for signer in by.signers)
+        speaking = (one for one in self.question.builders if any(demand.hears(one) for demand in demands))
+        return roots_of((*accepted, *verifying)).union(*(one.trust_roots for one in speaking))
 
     def _judge(self, evidence: Evidence) -> Answer:
         alone = judge_provenance(self.demand, evidence, self.question, self.captures)

@@ -8,9 +8,11 @@ from controller.core.evidence import Evidence, Gap
 from controller.core.reasons import Reason
 
 Judge = Callable[[Evidence], Answer]
+Roots = Callable[[], frozenset[str] | None]
+"""The trust roots under which everything is verified that can meet a requirement; None: any. Asked where none did."""
 
 
-def by_platforms(judge: Judge, evidence: Evidence) -> Answer:
+def by_platforms(judge: Judge, evidence: Evidence, roots: Roots) -> Answer:
     """The answer of an image, and of its children where its own is not enough.
 
     Guarantees that no children are never enough, that children whose evidence was not gathered answer nothing, and
@@ -19,7 +21,7 @@ def by_platforms(judge: Judge, evidence: Evidence) -> Answer:
     own = judge(evidence)
     if own.satisfied:
         return own
-    gaps = evidence.gaps[:1]  # sorted: the same gap is told for the same facts
+    gaps = evidence.gaps_under(roots())[:1]  # sorted: the same gap is told for the same facts
     told = own
     if evidence.children and not evidence.unread:
         answers = [(child, judge(child)) for child in evidence.children]
@@ -31,7 +33,7 @@ def by_platforms(judge: Judge, evidence: Evidence) -> Answer:
     return ignorance(gaps[0], besides=told) if gaps and not told.unknown else told
 
 
-def newest_by_platforms(judge: Judge, evidence: Evidence) -> Answer:
+def newest_by_platforms(judge: Judge, evidence: Evidence, roots: Roots) -> Answer:
     """The same where the newest is asked: children answer only where the index is known to have none at all.
 
     No older one of a child makes good what the index has, or may have.
@@ -39,7 +41,8 @@ def newest_by_platforms(judge: Judge, evidence: Evidence) -> Answer:
     own = judge(evidence)
     if own.satisfied or own.reason is not Reason.NoAttestation:
         return own
-    return ignorance(evidence.gaps[0], besides=own) if evidence.gaps else by_platforms(judge, evidence)
+    gaps = evidence.gaps_under(roots())
+    return ignorance(gaps[0], besides=own) if gaps else by_platforms(judge, evidence, roots)
 
 
 def _decisive(missing: list[tuple[Evidence, Answer]]) -> tuple[Gap, ...]:

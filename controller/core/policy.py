@@ -8,6 +8,7 @@ from controller.core.demand import Alternative
 from controller.core.errors import Problem
 from controller.core.image import Digest
 from controller.core.match import Match
+from controller.core.matchers import roots_of
 from controller.core.predicates import SUMMARIES
 from controller.core.requirements import Requirements, SummaryAcceptance
 
@@ -88,7 +89,7 @@ class Policy:
     def _trust_roots(self) -> frozenset[str]:
         entries = (signer for part in self._parts for signer in part.signers)
         summaries = (signer for entry in self.accept_summaries for signer in entry.signers)
-        return frozenset(signer.trust_root for signer in (*entries, *summaries))
+        return roots_of((*entries, *summaries))
 
     def _wanted(self) -> frozenset[str]:
         summaries = SUMMARIES if self.accept_summaries and self._parts else frozenset()

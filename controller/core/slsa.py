@@ -9,7 +9,7 @@ from enum import Enum, IntEnum
 
 from controller.core.certified import certified_runner, certified_source
 from controller.core.evidence import VerifiedStatement
-from controller.core.matchers import SignerMatcher, accepted
+from controller.core.matchers import SignerMatcher, accepted, roots_of
 from controller.core.patterns import Glob
 from controller.core.provenance import Provenance, SourceClaim
 from controller.core.signer import CertificateSigner, Signer
@@ -76,7 +76,7 @@ class TrustedBuilder:
     @property
     def trust_roots(self) -> frozenset[str]:
         """The trust roots that the signer entries name."""
-        return frozenset(signer.trust_root for signer in self.signers)
+        return roots_of(self.signers)
 
     def speaks_for(self, statement: VerifiedStatement) -> bool:
         """Whether everything that this builder says of its own provenance holds of this statement.

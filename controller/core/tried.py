@@ -65,7 +65,7 @@ class Try:
             return replace(self.testimony.proven, level=level, builders=names) if voices else self.testimony.proven
         if self.miss is not None or len(voices) == 1:
             return self.voice.proven
-        names = tuple(one.builder.name for one in voices if _fits(one, demand))
+        names = tuple(one.builder.name for one in voices if demand.hears(one.builder))
         return replace(self.voice.proven, builders=names)
 
     def _verdicts(self, demand: Demand) -> tuple[RequirementVerdict, ...]:
@@ -80,8 +80,3 @@ class Try:
             else RequirementVerdict(name=name, outcome=Outcome.PASS if max(_STEPS[name]) < self.step else None)
             for name in demand.names
         )
-
-
-def _fits(voice: Voice, demand: Demand) -> bool:
-    allowed = demand.builders is None or voice.builder.name in demand.builders
-    return allowed and voice.builder.max_level >= (demand.level or UNKNOWN_PAIR_LEVEL)

@@ -237,12 +237,13 @@ async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
 
 
 def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:
-    """What is worth asking once more where not all is satisfied: nothing, where a gap stays one.
+    """What is worth asking once more where not all is satisfied: nothing, where a gap stays one. What a trust root does
+    not vouch for is no gap in what the registry says, which may be more by now.
 
     The digest is what the tag was resolved to: that counts for the whole review.
     """
     children = children_matter(verdict.findings, evidence)
-    if evidence.digest is None or (evidence.gaps and not children):
+    if evidence.digest is None or (any(not gap.roots for gap in evidence.gaps) and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
     return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)

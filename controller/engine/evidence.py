@@ -52,8 +52,15 @@ async def gather(request: GatherRequest, looks: Looks) -> Evidence:
         return await _gather(request, looks)
     believed = TrustRoots(roots={name: root for name, root in request.roots.roots.items() if name not in request.stale})
     evidence = await _gather(replace(request, roots=believed), looks)
-    stale = (Gap.of(TrustRootStale(f"TrustRoot {printable(name)} is too old")) for name in request.stale)
-    return replace(evidence, gaps=(*evidence.gaps, *stale))
+    if not any(one.refused or one.statements for one in (evidence, *evidence.children)):
+        return evidence  # nothing was found that a root could have vouched for
+    return replace(evidence, gaps=(*evidence.gaps, *(_stale(name, request.roots) for name in request.stale)))
+
+
+def _stale(name: str, roots: TrustRoots) -> Gap:
+    """What may be missing without this root: what it would have verified, and what it would have told the times of."""
+    timed = (root.name for root in roots.roots.values() if root.time_root == name)
+    return Gap.of(TrustRootStale(f"TrustRoot {printable(name)} is too old"), roots=(name, *timed))
 
 
 async def _gather(request: GatherRequest, looks: Looks) -> Evidence:

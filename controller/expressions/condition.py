@@ -4,10 +4,10 @@ The engine bounds depth (32) and iterations (10,000); `controller.expressions.bo
 `controller.core.work` bounds what all conditions on one image cost together (POL-016).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 import msgspec
 from cel_expr_python.cel import Activation, Env, Expression, NewEnv, Type
@@ -23,6 +23,7 @@ MAX_EXPRESSION_CHARACTERS = 4096
 MAX_PREDICATE_BYTES = 512 * 1024
 CONVERSION_STEPS = 6  # what making values for the engine costs, in steps over them (measured)
 LEAST_SIZE = 64  # values: an expression over small things costs some microseconds, too
+_EXPRESSIONS = 512  # compiled ones that are kept
 _PUNCTUATION = (b",", b":", b"[", b"{")
 _OF_PREDICATE = frozenset({"provenance", "predicate"})
 _OF_REVIEW = frozenset({"now", "workload"})
@@ -46,6 +47,15 @@ def compile_condition(name: str, expression: str, message: str | None, use: Use)
     """
     if len(expression) > MAX_EXPRESSION_CHARACTERS:
         return f"an expression has at most {MAX_EXPRESSION_CHARACTERS} characters"
+    test = _compiled(expression, use)
+    if isinstance(test, str):
+        return test
+    return Condition(name=name, expression=expression, message=message, lasting=_lasts(use, expression), test=test)
+
+
+@lru_cache(maxsize=_EXPRESSIONS)
+def _compiled(expression: str, use: Use) -> Callable[[Facts], tuple[Held, str]] | str:
+    """Compiled once, however many policies ask the same."""
     try:
         compiled = _environment(use).compile(expression)
         returned = compiled.return_type()
@@ -59,8 +69,7 @@ def compile_condition(name: str, expression: str, message: str | None, use: Use)
     unknown = member_problem(compiled.serialize())
     if unknown is not None:
         return unknown
-    test = partial(_test, compiled, cost, use)
-    return Condition(name=name, expression=expression, message=message, lasting=_lasts(use, expression), test=test)
+    return partial(_test, compiled, cost, use)
 
 
 @cache
@@ -69,6 +78,7 @@ def _environment(use: Use, without: frozenset[str] = frozenset()) -> Env:
     return NewEnv(variables={name: type_ for name, type_ in TYPES.items() if name not in absent})
 
 
+@lru_cache(maxsize=_EXPRESSIONS)
 def _lasts(use: Use, expression: str) -> bool:
     """Whether it compiles where time and workload are not declared: the engine itself says that it names neither."""
     try:

@@ -82,7 +82,7 @@ class Transport:
         self._allowances = Allowances(registries, named_hosts)
 
     async def __aenter__(self) -> Self:
-        tls = TlsContexts(self._configured)
+        tls = await asyncio.to_thread(TlsContexts, self._configured)  # OpenSSL reads hundreds of certificates
         self._rates = Rates(self._configured)
         self._resolver = SystemResolver()
         self._registries = _Pool(self._allowances.of_registry, tls.of_registry, self._resolver)

@@ -3,46 +3,69 @@
 Neither answers for the other (SVC-012): who can reach the metrics can't ask for verdicts, and the other way about.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
-
-from fastapi import FastAPI, Response
-from fastapi.responses import PlainTextResponse
+from functools import cache
+from http import HTTPStatus
 
 from controller.telemetry import CONTENT_TYPE, Metrics
-from controller.webhook.asgi import ASGIApp, Receive, Scope, Send
+from controller.webhook.asgi import ASGIApp, Receive, Scope, Send, send_sentence
 
 
 def admission_app(endpoints: Mapping[str, ASGIApp]) -> ASGIApp:
-    """Each path goes straight to its endpoint, past the framework's routing; every other path is 404."""
-    rest = _bare("Navicert admission")
+    """Each path goes straight to its endpoint; every other path is 404."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await endpoints.get(scope["path"], rest)(scope, receive, send)
+        endpoint = endpoints.get(scope["path"])
+        if endpoint is None:
+            await send_sentence(send, HTTPStatus.NOT_FOUND, "not found")
+        else:
+            await endpoint(scope, receive, send)
 
     return app
 
 
 def status_app(*, unready: Callable[[], str | None], metrics: Metrics) -> ASGIApp:
     """/livez, /readyz and /metrics. Ready is 503 with the reason, until every policy is loaded (SVC-001) and from the
-    moment the process is told to end. An API server that is gone is no reason: what is known goes on (SVC-002)."""
-    app = _bare("Navicert status")
+    moment the process is told to end. An API server that is gone is no reason: what is known goes on (SVC-002).
 
-    @app.get("/livez", response_class=PlainTextResponse)
-    async def livez() -> str:
-        return "ok"
+    The two probes are answered from the first moment. What else is asked waits for the framework, which is loaded when
+    it is first needed, beside the event loop: a replica that a rollout waits for is ready without it.
+    """
+    probes: Mapping[str, Callable[[], str | None]] = {"/livez": lambda: None, "/readyz": unready}
 
-    @app.get("/readyz", response_class=PlainTextResponse)
-    async def readyz() -> PlainTextResponse:
-        reason = unready()
-        return PlainTextResponse(reason or "ok", status_code=503 if reason else 200)
+    @cache
+    def framework() -> asyncio.Task[ASGIApp]:
+        return asyncio.create_task(asyncio.to_thread(_exposition, metrics))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        probe = probes.get(scope["path"])
+        if probe is not None:
+            await _answer(send, scope["method"], probe())
+        else:
+            rest = await asyncio.shield(framework())
+            await rest(scope, receive, send)
+
+    return app
+
+
+async def _answer(send: Send, method: str, problem: str | None) -> None:
+    if method != "GET":
+        await send_sentence(send, HTTPStatus.METHOD_NOT_ALLOWED, "get it")
+    elif problem is not None:
+        await send_sentence(send, HTTPStatus.SERVICE_UNAVAILABLE, problem)
+    else:
+        await send_sentence(send, HTTPStatus.OK, "ok")
+
+
+def _exposition(metrics: Metrics) -> ASGIApp:
+    """No generated documentation: the paths are few, and each open one is one more."""
+    from fastapi import FastAPI, Response  # noqa: PLC0415  # a third of what the whole process imports
+
+    app = FastAPI(title="Navicert status", openapi_url=None)
 
     @app.get("/metrics")
     async def exposition() -> Response:
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
     return app
-
-
-def _bare(title: str) -> FastAPI:
-    """No generated documentation: the paths are few, and each open one is one more."""
-    return FastAPI(title=title, openapi_url=None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from controller.wire.fielddocs import field_docs
 from controller.wire.policy.kinds import GROUP, KINDS, VERSION, Kind
 from controller.wire.policy.nodes import Node
 from controller.wire.statusschema import Schema, status_schema
@@ -70,7 +71,18 @@ def structural_schema(model: type[Node]) -> Schema:
     schema = model.model_json_schema()
     definitions: dict[str, Schema] = schema.pop("$defs", {})
     nodes = {node.__name__: node for node in _nodes(Node)}
-    return _structural(schema, {name: (definitions[name], nodes[name]) for name in definitions}, model)
+    documented = {name: (_documented(definitions[name], nodes[name]), nodes[name]) for name in definitions}
+    return _structural(_documented(schema, model), documented, model)
+
+
+def _documented(schema: Schema, model: type[Node]) -> Schema:
+    """The schema of a model with what the model says of its fields, its words in order as pydantic has them."""
+    docs, fields = field_docs(model), schema.get("properties", {})
+    told = {name: {"description": docs[name]} if name in docs else {} for name in fields}
+    return {
+        **schema,
+        "properties": {name: dict(sorted({**field, **told[name]}.items())) for name, field in fields.items()},
+    }
 
 
 def _structural(

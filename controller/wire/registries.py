@@ -64,7 +64,7 @@ def _network(text: str) -> str:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class ClientCertificate(_Model):
@@ -143,13 +143,10 @@ class Registries:
         return Repository(*_split(entry.evidence_repository)) if entry and entry.evidence_repository else None
 
 
-_ENTRIES = TypeAdapter(list[RegistryEntry])
-
-
 def parse_registries(document: Any) -> Registries:
     """Read the setting as YAML or JSON gave it; raises MalformedDocument with every problem and its place."""
     try:
-        entries = _ENTRIES.validate_python(document)
+        entries = TypeAdapter(list[RegistryEntry]).validate_python(document)
     except ValidationError as error:
         problems = (f"registries{_location(problem['loc'])}: {problem['msg']}" for problem in error.errors())
         raise MalformedDocument(printable("; ".join(problems), limit=1000)) from error

@@ -260,6 +260,7 @@ def test_the_webhook_writes_a_line_for_each_review(cluster: Cluster) -> None:
     assert reasons == {"NoProvenance"}
 
 
+@pytest.mark.case("CACHE-012")
 @pytest.mark.case("COV-010")
 def test_labels_change_while_the_registry_is_down(cluster: Cluster) -> None:
     """Second to last: the registry does not come back."""

@@ -73,11 +73,11 @@ class World:
 def expected(name: str, hour: float) -> str:
     """What must come of the image of this name at this hour: nothing but these times decides.
 
-    A stale root is ignorance about everything that is not satisfied without it.
+    A stale root is ignorance about what it would have vouched for, and about nothing else.
     """
     if name == "keyed":
         return ADMITTED
-    if hour > STALE:
+    if name in {"keyless", "young"} and hour > STALE:
         return "TrustRootStale"
     if name in {"keyless", "excepted", "young"} and hour < ENDS[name]:
         return ADMITTED

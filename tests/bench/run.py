@@ -20,6 +20,7 @@ from tests.bench import (
     reviews,
     scanning,
     service,
+    start,
     verification,
 )
 from tests.bench.measure import Cost, Ratio
@@ -35,7 +36,7 @@ def report(
         | service.Row
         | scanning.Pass
         | memory.Memory
-        | memory.Start
+        | start.Start
         | deployments.Burst
     ],
 ) -> None:
@@ -57,6 +58,7 @@ def main() -> None:
         report(f"The scan of {scanning.PODS:,} pods", runner.run(scanning.measure()))
         report("Warm reviews over kept TLS connections", runner.run(service.measure()))
         report("One process of the webhook", runner.run(memory.measure()))
+    report("One process of the webhook until it is ready", start.measure())
     report("A Deployment through the real API server", deployments.measure())
 
 

@@ -108,13 +108,6 @@ def test_tls_before_1_2_is_refused(webhook: Webhook) -> None:
         context.wrap_socket(connection, server_hostname=host)
 
 
-def test_the_webhook_process_imports_neither_the_kubernetes_library_nor_rich() -> None:
-    unwanted = "{'kubernetes', 'rich', 'kopf'}"
-    program = f"import sys, controller.cli.serve; print(sorted({unwanted} & set(sys.modules)))"
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
-
-
 @contextmanager
 def stalled_review(folder: Path, *arguments: str) -> Iterator[tuple[Webhook, Callable[[], Any]]]:
     """A webhook that is judging an image of a registry that never answers, and what will become of the review."""
@@ -132,6 +125,15 @@ def stalled_review(folder: Path, *arguments: str) -> Iterator[tuple[Webhook, Cal
             connection, _ = stalling.accept()  # the review waits for this registry now
             with connection:
                 yield webhook, asking.result
+
+
+@pytest.mark.case("SVC-008")
+def test_a_registry_that_stalls_is_told_before_the_review_ends(tmp_path: Path) -> None:
+    with stalled_review(tmp_path) as (webhook, judged):
+        response = judged()
+        assert (response["allowed"], response["status"]["code"]) == (False, 503)
+        assert "DeadlineExceeded" in response["status"]["message"]
+        assert 1500 < webhook.reviews()[-1]["ms"] < 2000
 
 
 @pytest.mark.case("SVC-006")

@@ -7,6 +7,7 @@ does), deletes what an owner leaves behind, or runs a pod. There is no kubelet: 
 from __future__ import annotations
 
 import base64
+import copy
 import http.client
 import json
 import ssl
@@ -69,6 +70,12 @@ class Client:
         if credentials.certificate is not None:
             self._tls.load_cert_chain(*credentials.certificate)
         self._headers = {"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}
+
+    def acting(self, user: str, *, group: str) -> Client:
+        """The same as somebody else (User impersonation)."""
+        other = copy.copy(self)
+        other._headers = {**self._headers, "Impersonate-User": user, "Impersonate-Group": group}
+        return other
 
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = "application/json"

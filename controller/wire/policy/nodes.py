@@ -36,14 +36,17 @@ class Rule:
 
 
 class Node(BaseModel):
-    """An object node. Unknown fields are refused, an explicit null is an absent field, nothing is converted."""
+    """An object node. Unknown fields are refused, an explicit null is an absent field, nothing is converted.
+
+    What validates it is made when it is first used: whoever has no object of a kind does not wait for it.
+    """
 
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
         frozen=True,
         alias_generator=camel,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()

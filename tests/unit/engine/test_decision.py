@@ -173,6 +173,13 @@ async def test_what_does_not_satisfy_is_looked_at_again_as_it_is_now() -> None:
     assert [request.max_age for request in registry.requests] == [float("inf"), 30]
 
 
+async def test_what_a_stale_root_hides_keeps_nobody_from_looking_at_the_registry_again() -> None:
+    stale = Gap(reason=Reason.TrustRootStale, detail="TrustRoot acme is too old", roots=("acme",))
+    registry = Registry(answer=lambda _request: evidence(gaps=(stale,)))
+    assert (await decided(workload(), snapshot(policy()), registry)).code == 503
+    assert [request.max_age for request in registry.requests] == [float("inf"), 30]
+
+
 async def test_what_is_unknown_is_not_asked_for_twice() -> None:
     unknown = Gap(reason=Reason.RegistryUnavailable, detail="HTTP 500")
     registry = Registry(answer=lambda _request: evidence(gaps=(unknown,)))

@@ -144,6 +144,16 @@ def test_what_can_not_be_meant_does_not_compile(expression: str) -> None:
     assert problem.isprintable()
 
 
+def test_an_expression_is_compiled_once_however_many_policies_ask_it() -> None:
+    one, other = (compile_condition(name, "image.registry == 'ghcr.io'", None, Use.BUILD) for name in ("a", "b"))
+    beside = compile_condition("a", "image.registry == 'ghcr.io'", None, Use.ATTESTATION)
+    assert isinstance(one, Condition)
+    assert isinstance(other, Condition)
+    assert isinstance(beside, Condition)
+    assert (one.name, other.name, one.test is other.test) == ("a", "b", True)
+    assert beside.test is not one.test
+
+
 @pytest.mark.case("POL-014")
 def test_only_a_build_condition_sees_provenance() -> None:
     assert "provenance" in str(compile_condition("a", "provenance.builderID == ''", None, Use.ATTESTATION))

@@ -1,5 +1,8 @@
 """Which path is answered at which port, and by what status."""
 
+import asyncio
+import sys
+
 import pytest
 
 from controller.telemetry import Metrics
@@ -63,6 +66,24 @@ async def test_ready_only_once_policies_are_loaded_and_alive_all_the_while() -> 
     assert (await get(status(ready=False), "/readyz"))[0] == 503
     assert (await get(status(ready=True), "/readyz"))[0] == 200
     assert (await get(status(ready=False), "/livez"))[0] == 200
+
+
+async def test_the_probes_are_answered_without_the_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    app = status()
+    assert [await get(app, path) for path in ("/livez", "/readyz")] == [(200, b"ok")] * 2
+    with pytest.raises(ImportError):
+        await get(app, "/metrics")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+async def test_the_status_port_is_only_read(path: str) -> None:
+    assert (await get(status(), path, "POST"))[0] == 405
+
+
+async def test_scrapes_at_the_same_moment_share_one_framework() -> None:
+    app = status()
+    assert [code for code, _ in await asyncio.gather(*(get(app, "/metrics") for _ in range(3)))] == [200] * 3
 
 
 async def test_metrics_show_the_age_of_what_is_known_of_each_kind() -> None:

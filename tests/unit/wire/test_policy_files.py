@@ -40,6 +40,11 @@ def test_json_is_yaml_too() -> None:
     assert parse_objects(json.dumps(policy()), "a.json") == (policy(),)
 
 
+def test_what_is_json_is_read_as_json() -> None:
+    """YAML 1.1 knows no escaped slash."""
+    assert parse_objects(f"\n{json.dumps(policy())}\n".replace("/", r"\/"), "a.json") == (policy(),)
+
+
 @pytest.mark.parametrize("kind", ["List", "TrustedBuilderList"])
 def test_lists_are_unrolled(kind: str) -> None:
     text = json.dumps({"apiVersion": "v1", "kind": kind, "items": [policy(), builder()]})
