@@ -24,6 +24,7 @@ _REFRESHED = "what the operator refreshed is in the cluster only: files hold non
 _IN_CLUSTER = "what is in a ConfigMap is in the cluster only: files hold none"
 _SEVERAL = "a layout stands for one repository, and says nothing of the other image's"
 NOT_TESTED = {
+    "root-is-not-refreshed-and-not-stale": _REFRESHED,
     "root-is-stale": _REFRESHED,
     "root-is-stale-for-summaries": _REFRESHED,
     "root-is-stale-that-tells-the-times-of-keys": _REFRESHED,
