@@ -133,6 +133,14 @@ def install_kinds(life: Life) -> None:
     subprocess.run([*command, life.setting("reports")], cwd=ROOT, check=True, capture_output=True, timeout=SECONDS)
 
 
+def try_gate(life: Life) -> None:
+    """What `helm test` runs. No Service leads to the webhook here, so it says that nobody answers."""
+    kubeconfig = life.plane.service_account_kubeconfig(HOME, "navicert-test")
+    options = (f"--kubeconfig={kubeconfig}", f"--namespace={HOME}", "--wait=0")
+    command = [sys.executable, "-m", "controller.cli.main", "try-gate", *options]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=SECONDS).returncode == 1
+
+
 def people(life: Life) -> None:
     """Who may view looks, and who may edit writes, each in every way there is."""
     viewer, editor = (_person(life, *one) for one in PEOPLE.items())

@@ -56,6 +56,11 @@ def test_chart_is_installed_and_both_programs_are_ready(cluster: Cluster) -> Non
         wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
 
 
+def test_helm_test_sees_a_review_answered(cluster: Cluster) -> None:
+    with timed("helm test"):
+        assert "Succeeded" in cluster.helm("test", "navicert", "--timeout", f"{WAIT_SECONDS:.0f}s")
+
+
 def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
     pods = cluster.items(f"/api/v1/namespaces/{HOME}/pods")
     assert len(pods) == 4
@@ -213,7 +218,7 @@ def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> 
     """
     asked = [one for one in node.asked() if "objectRef" in one and one["requestReceivedTimestamp"] > cluster.began]
     accounts = {one["user"]["username"].rpartition(":")[2] for one in asked}
-    assert accounts == {"navicert-webhook", "navicert-operator", "navicert-kinds"}
+    assert accounts == {"navicert-webhook", "navicert-operator", "navicert-kinds", "navicert-test"}
     assert [one["requestURI"] for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN] == []
 
 
