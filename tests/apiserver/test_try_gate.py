@@ -1,4 +1,4 @@
-"""`navicert try-gate` with the rights that the chart gives the pod of `helm test`: real API server, operator, replica."""
+"""`navicert try-gate`, with the rights of the pod of `helm test`: a real API server, operator and replica."""
 
 from __future__ import annotations
 
