@@ -8,12 +8,10 @@ import pytest
 import yaml
 
 from tests.support.chart import CLIENT_CA, PULLING, rights, template
-from tests.support.tools import Helm, binary
-from tests.tools.render import render
+from tests.support.tools import Helm
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "navicert"
-INSTALL = ROOT / "manifests" / "install.yaml"
 OWN_KINDS = {"clusterslsapolicies", "slsapolicies", "trustedbuilders", "trustroots", "slsaexceptions"}
 
 
@@ -132,7 +130,3 @@ def test_older_clusters_are_refused(helm: Helm) -> None:
 def test_notes_say_what_to_do_next(helm: Helm, arguments: tuple[str, ...], told: str) -> None:
     dry = ("install", "navicert", CHART, "--namespace", "navicert-system", "--dry-run=client")
     assert told in helm.run(*dry, *arguments).partition("NOTES:")[2]
-
-
-def test_install_manifest_is_what_the_chart_renders() -> None:
-    assert INSTALL.read_text() == render(binary("helm")), "run make manifests"

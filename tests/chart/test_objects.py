@@ -156,6 +156,7 @@ ROWS = [
     *rows_of_hook("ServiceAccount/navicert-test", "test"),
     *rows_of_hook("Role/navicert-test", "test"),
     *rows_of_hook("RoleBinding/navicert-test", "test"),
+    *rows_of_hook("NetworkPolicy/navicert-test", "test"),
     *rows_of_hook(TEST_POD, "test"),
     Row(
         "Role/navicert-test",

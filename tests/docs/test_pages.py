@@ -29,7 +29,19 @@ BLOCKS = list(blocks())
 OURS = [block for block in BLOCKS if block.language == "yaml" and "apiVersion: navicert.dev/" in block.text]
 # The README's own policy has a key to fill in by hand; tests/architecture compiles it.
 COMPILED = [block for block in OURS if block.page.name != "README.md"]
-MARKS = {"believed", "demo", "helm", "policy", "policy-test", "recipe", "refused", "registries", "review", "run"}
+MARKS = {
+    "believed",
+    "demo",
+    "helm",
+    "kubectl",
+    "policy",
+    "policy-test",
+    "recipe",
+    "refused",
+    "registries",
+    "review",
+    "run",
+}
 
 
 def joined(text: str) -> list[str]:
