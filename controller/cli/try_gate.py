@@ -41,8 +41,8 @@ def try_gate(kubeconfig: Path | None, namespace: str | None, seconds: float) -> 
     """Say whether the API server asks Navicert and is answered. Nothing is written.
 
     Offers the API server two SLSAPolicies for Navicert's own namespace, both as a dry run: a misspelt one, which only
-    Navicert refuses, and a sound one, which has to be taken. Judging stands in the same configuration, and the same replicas
-    answer it. Needs to create SLSAPolicies there and nothing else.
+    Navicert refuses, and a sound one, which has to be taken. Judging stands in the same configuration, and the same
+    replicas answer it. Needs to create SLSAPolicies there and nothing else.
 
     Exit codes: 0 it is answered, 1 it is not, 3 that could not be found out.
     """
