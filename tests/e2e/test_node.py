@@ -250,16 +250,25 @@ def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
 
 @pytest.mark.own_node("all of it is killed")
 @pytest.mark.case("OPS-001")
-def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
+def test_cluster_that_restarts_from_nothing_comes_back_without_help(
+    cluster: Cluster, node: Node, signed: Pushed, unsigned: Pushed
+) -> None:
     """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
     wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
     before = set(cluster.running("app.kubernetes.io/component=webhook", HOME))
     with timed("restart of everything"):
         node.restart()
     for one in before:
-        cluster.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}")
+        cluster.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}?gracePeriodSeconds=0")
     assert len(cluster.webhooks()) == 5
+    wait_until(
+        lambda: "failed calling webhook" in (cluster.refusal("registry.example/app") or ""), timeout=WAIT_SECONDS
+    )
+    cluster.run_pod("system", unsigned.reference, namespace="kube-system")
+    cluster.wait_running("system", "kube-system")
     with timed("webhook ready again"):
         wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
     wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=WAIT_SECONDS)
     assert "RegistryUnavailable" in (cluster.refusal(f"{cluster.registry}/acme/shop@sha256:{'0' * 64}") or "")
+    cluster.run_pod("rest", signed.reference)
+    cluster.wait_running("rest")
