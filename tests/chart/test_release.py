@@ -27,6 +27,7 @@ ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with ControlPlane(tmp_path_factory.mktemp("release")) as running:
         running.create_namespace(NAMESPACE)
+        running.create_service_account(NAMESPACE, "navicert-test")  # or its pod is not taken, even as a dry run
         yield running
 
 
