@@ -29,10 +29,11 @@ from tests.e2e.cluster import (
     deployment,
     measure,
     path_of,
+    pod,
     policy,
     trust_root,
 )
-from tests.support.node import Node
+from tests.support.node import PAUSE, Node
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
 from tests.support.tools import Kubectl
@@ -250,10 +251,11 @@ def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
 
 @pytest.mark.own_node("all of it is killed")
 @pytest.mark.case("OPS-001")
-def test_cluster_that_restarts_from_nothing_comes_back_without_help(
-    cluster: Cluster, node: Node, signed: Pushed, unsigned: Pushed
-) -> None:
-    """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
+def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
+    """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have.
+
+    The registry does not come back, so what runs then is an image that the node has.
+    """
     wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
     before = set(cluster.running("app.kubernetes.io/component=webhook", HOME))
     with timed("restart of everything"):
@@ -264,11 +266,16 @@ def test_cluster_that_restarts_from_nothing_comes_back_without_help(
     wait_until(
         lambda: "failed calling webhook" in (cluster.refusal("registry.example/app") or ""), timeout=WAIT_SECONDS
     )
-    cluster.run_pod("system", unsigned.reference, namespace="kube-system")
-    cluster.wait_running("system", "kube-system")
+    run_present(cluster, "system", "kube-system")
     with timed("webhook ready again"):
         wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
     wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=WAIT_SECONDS)
+    run_present(cluster, "rest", NAMESPACE)
     assert "RegistryUnavailable" in (cluster.refusal(f"{cluster.registry}/acme/shop@sha256:{'0' * 64}") or "")
-    cluster.run_pod("rest", signed.reference)
-    cluster.wait_running("rest")
+
+
+def run_present(cluster: Cluster, name: str, namespace: str) -> None:
+    document = pod(name, PAUSE)
+    document["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+    cluster.apply(f"/api/v1/namespaces/{namespace}/pods/{name}", document)
+    cluster.wait_running(name, namespace)
