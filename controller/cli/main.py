@@ -22,6 +22,7 @@ _COMMANDS = {
             "The operator: statuses, certificates, webhooks, trust roots, the scan.",
         ),
         "install-kinds": ("controller.cli.install_kinds", "The kinds of this version, before anything that uses them."),
+        "try-gate": ("controller.cli.try_gate", "Whether the API server asks Navicert, and is answered."),
     },
     "On a laptop or in a pipeline": {
         "verify": ("controller.cli.verify", "Whether images would be admitted, and why."),

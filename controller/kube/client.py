@@ -27,6 +27,7 @@ __all__ = [
     "Event",
     "EventType",
     "Forbidden",
+    "Invalid",
     "Listing",
     "Object",
     "Resource",
@@ -54,6 +55,10 @@ class Conflict(ApiServerUnavailable):
 
 class Forbidden(ApiServerUnavailable):
     """The API server answered, and these credentials may not do this (403)."""
+
+
+class Invalid(ApiServerUnavailable):
+    """The API server answered, and it or a webhook that it asked does not take the object as it is (422)."""
 
 
 class _TooLong(ApiServerUnavailable):
@@ -107,8 +112,8 @@ class ApiClient:
     async def write(self, verb: Verb, path: str, document: Object) -> Object | None:
         """The object as it is after the write, or None when there is none at this path.
 
-        A document that names a resource version is written to that version alone. Raises Conflict, and
-        ApiServerUnavailable for everything else; then it is not known whether it was written.
+        A document that names a resource version is written to that version alone. Raises Conflict, Forbidden, Invalid,
+        and ApiServerUnavailable for everything else; then it is not known whether it was written.
         """
         limits = aiohttp.ClientTimeout(total=WRITE_SECONDS)
         async with self._ask(path, {}, limits, verb=verb, document=document) as answer:
@@ -210,6 +215,8 @@ def _expect_ok(answer: aiohttp.ClientResponse) -> None:
         raise VersionExpired(f"{answer.url.path}: the resource version has expired")
     if answer.status == HTTPStatus.FORBIDDEN:
         raise Forbidden(f"{answer.url.path}: the API server answered {answer.status}")
+    if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        raise Invalid(f"{answer.url.path}: the API server answered {answer.status}")
     if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise ApiServerUnavailable(f"{answer.url.path}: the API server answered {answer.status}")
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.support.admitting import CALLER, KINDS, admission_configuration, refused, register, templated
+from tests.support.chart import PULLING
 from tests.support.cluster import apply, install_kinds, policy, provenance, service_account, trust
 from tests.support.commands import Commands
 from tests.support.controlplane import Answer, Client, ControlPlane
@@ -28,7 +29,6 @@ from tests.support.reviews import container, encoded, pod, review
 from tests.support.webhook import Webhook
 
 SHOP, OTHER = "shop", "other"
-PULL = ("--set", "podPullSecrets=true", "--set", "clientCA=x")
 JSON_TYPE, OLD_TYPE = "kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"
 FORGETS_SECONDS = 15.0  # three times as long as a Secret is remembered
 
@@ -129,7 +129,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
             replica.wait_synced()
             return replica
 
-        with start("webhook", service_account(plane, values=PULL)) as webhook:
+        with start("webhook", service_account(plane, values=PULLING)) as webhook:
             register(client, webhook.admission, authority.certificate)
             running = Cluster(
                 plane=plane,

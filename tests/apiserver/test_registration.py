@@ -122,7 +122,6 @@ def test_webhooks_are_registered_when_a_replica_is_ready_put_back_when_changed_a
     assert untouched == client.get(MUTATING)[1]["webhooks"]
 
 
-@pytest.mark.case("OPS-007")
 def test_a_serving_secret_that_is_deleted_is_made_anew_by_the_same_authority(
     client: Client, start: Callable[..., Operator]
 ) -> None:
@@ -138,7 +137,6 @@ def test_a_serving_secret_that_is_deleted_is_made_anew_by_the_same_authority(
         assert serves(held, authority["tls.crt"], [DNS])
 
 
-@pytest.mark.case("OPS-005")
 def test_an_authority_is_announced_before_anything_it_issued_is_served(
     client: Client, start: Callable[..., Operator]
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.chart import PULLING
 from tests.support.cluster import apply, policy, provenance, trust
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import Operator, install
@@ -23,7 +24,6 @@ from tests.support.running import create, pod, running
 
 SHOP = "shop"
 REPORTS = f"/apis/wgpolicyk8s.io/v1alpha2/namespaces/{SHOP}/policyreports"
-PULL = ("--set", "podPullSecrets=true", "--set", "clientCA=x")
 
 pytestmark = [pytest.mark.slow, pytest.mark.registry]
 
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.registry]
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[ControlPlane]:
     with ControlPlane(tmp_path / "plane") as started:
-        install(started, *PULL)
+        install(started, *PULLING)
         install_reports(started.client(), POLICY_REPORTS)
         started.create_namespace(SHOP)
         yield started

@@ -24,7 +24,7 @@ from tests.support import objects
 from tests.support.balancer import Balancer
 from tests.support.cluster import API, NAMESPACE, apply, policy, provenance, service_account, trust
 from tests.support.controlplane import Client, ControlPlane
-from tests.support.operator import LEASE, NAME, SECRETS, Operator, install, make_ready
+from tests.support.operator import LEASE, MUTATING, NAME, SECRETS, VALIDATING, Operator, install, make_ready
 from tests.support.pki import Identity
 from tests.support.processes import wait_until
 from tests.support.registered import DNS, create_service
@@ -133,6 +133,11 @@ class Cluster:
         for replica, loads in zip(self.replicas, before, strict=True):
             wait_until(lambda one=replica, known=loads: one.metric(LIVE) > known, timeout=RELOAD_SECONDS)  # type: ignore[misc]
 
+    def bundles(self) -> list[bytes]:
+        """Whom the API server believes, webhook by webhook."""
+        found = [one for path in (VALIDATING, MUTATING) for one in self.client.get(path)[1]["webhooks"]]
+        return [base64.b64decode(one["clientConfig"]["caBundle"]) for one in found]
+
     def refuses(self, image: str, word: str) -> bool:
         document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "probe-"}}
         status, body = self.client.create(f"{PODS}?dryRun=All", document | {"spec": {"containers": [container(image)]}})
@@ -219,6 +224,8 @@ def rotate_authority(cluster: Cluster) -> None:
         return authority not in (None, before) and pair is not None and serves(pair, authority, [DNS])
 
     wait_until(served, timeout=SECONDS * 2)
+    after = secret(cluster.client, AUTHORITY)["tls.crt"]
+    assert all(before in bundle and after in bundle for bundle in cluster.bundles())
     cluster.reload()
 
 
@@ -273,6 +280,8 @@ EVENTS = {
 }
 
 
+@pytest.mark.case("OPS-005")
+@pytest.mark.case("OPS-007")
 @pytest.mark.case("SVC-004")
 @pytest.mark.case("SVC-006")
 def test_every_answer_is_right_whatever_happens_and_only_without_an_api_server_is_there_none(cluster: Cluster) -> None:

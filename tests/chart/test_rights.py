@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.living import Life, install_kinds, live, people
+from tests.chart.living import Life, install_kinds, live, people, try_gate
 from tests.chart.valuesets import VALUES, rendered
 from tests.support.controlplane import ControlPlane
 from tests.support.rights import AUDIT_POLICY, Right, forbidden, granted, used
@@ -56,6 +56,7 @@ def test_every_right_is_used_and_none_is_lacking(name: str, begin: Callable[[str
     install_kinds(life)
     people(life)
     live(life)
+    try_gate(life)
     log = life.folder / "audit.log"
     assert forbidden(log) == set()
     unused = set(given) - used(log, given)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.chart import Document, template
+from tests.support.chart import CLIENT_CA, Document, template
 
 VALUES: dict[str, dict[str, Any]] = {
     "as it comes": {},
@@ -22,7 +22,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "webhook": {"port": 9443, "statusPort": 9080, "nodeSelector": {"kubernetes.io/os": "linux"}},
         "certificates": {"source": "given"},
         "reports": "openreports",
-        "clientCA": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "clientCA": CLIENT_CA,
         "clientNames": ["kube-apiserver"],
     },
     "private registries, closed network": {
@@ -37,7 +37,7 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "images read by their pods' own Secrets": {
         "podPullSecrets": True,
-        "clientCA": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "clientCA": CLIENT_CA,
     },
     "watched by Prometheus and Grafana": {
         "metrics": {

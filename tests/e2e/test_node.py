@@ -29,10 +29,11 @@ from tests.e2e.cluster import (
     deployment,
     measure,
     path_of,
+    pod,
     policy,
     trust_root,
 )
-from tests.support.node import Node
+from tests.support.node import PAUSE, Node
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
 from tests.support.tools import Kubectl
@@ -54,6 +55,11 @@ def test_chart_is_installed_and_both_programs_are_ready(cluster: Cluster) -> Non
         cluster.install()
     with timed("webhooks registered after that"):
         wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
+
+
+def test_helm_test_sees_a_review_answered(cluster: Cluster) -> None:
+    with timed("helm test"):
+        assert "Succeeded" in cluster.helm("test", "navicert", "--timeout", f"{WAIT_SECONDS:.0f}s")
 
 
 def test_replica_is_nobody_and_writes_nowhere(cluster: Cluster) -> None:
@@ -213,7 +219,7 @@ def test_nothing_was_forbidden_to_the_programs(cluster: Cluster, node: Node) -> 
     """
     asked = [one for one in node.asked() if "objectRef" in one and one["requestReceivedTimestamp"] > cluster.began]
     accounts = {one["user"]["username"].rpartition(":")[2] for one in asked}
-    assert accounts == {"navicert-webhook", "navicert-operator", "navicert-kinds"}
+    assert accounts == {"navicert-webhook", "navicert-operator", "navicert-kinds", "navicert-test"}
     assert [one["requestURI"] for one in asked if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN] == []
 
 
@@ -246,15 +252,30 @@ def test_it_can_be_installed_again(cluster: Cluster, unsigned: Pushed) -> None:
 @pytest.mark.own_node("all of it is killed")
 @pytest.mark.case("OPS-001")
 def test_cluster_that_restarts_from_nothing_comes_back_without_help(cluster: Cluster, node: Node) -> None:
-    """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have."""
+    """The gate is closed, and who keeps it is down: kept on disk is only what etcd and containerd have.
+
+    The registry does not come back, so what runs then is an image that the node has.
+    """
     wait_until(lambda: len(cluster.webhooks()) == 5, timeout=WAIT_SECONDS)
     before = set(cluster.running("app.kubernetes.io/component=webhook", HOME))
     with timed("restart of everything"):
         node.restart()
     for one in before:
-        cluster.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}")
+        cluster.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}?gracePeriodSeconds=0")
     assert len(cluster.webhooks()) == 5
+    wait_until(
+        lambda: "failed calling webhook" in (cluster.refusal("registry.example/app") or ""), timeout=WAIT_SECONDS
+    )
+    run_present(cluster, "system", "kube-system")
     with timed("webhook ready again"):
         wait_until(lambda: len(set(cluster.running("app.kubernetes.io/component=webhook", HOME)) - before) == 2)
     wait_until(lambda: cluster.refusal("registry.example/app") is None, timeout=WAIT_SECONDS)
+    run_present(cluster, "rest", NAMESPACE)
     assert "RegistryUnavailable" in (cluster.refusal(f"{cluster.registry}/acme/shop@sha256:{'0' * 64}") or "")
+
+
+def run_present(cluster: Cluster, name: str, namespace: str) -> None:
+    document = pod(name, PAUSE)
+    document["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+    cluster.apply(f"/api/v1/namespaces/{namespace}/pods/{name}", document)
+    cluster.wait_running(name, namespace)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.support.cluster import ROOT
+from controller.wire.webhooks import Registration, render_mutating, render_validating
+from tests.support.cluster import HOME
 from tests.support.controlplane import Answer, Client
 from tests.support.pki import Authority
 from tests.support.reviews import container
@@ -43,26 +43,25 @@ def templated(kind: str, image: str, **pod_spec: Any) -> dict[str, Any]:
 
 
 def register(client: Client, address: str, ca: bytes) -> None:
-    """Both webhooks; the validating one as it ships."""
-    document: dict[str, Any] = yaml.safe_load((ROOT / "manifests/validating-webhook.yaml").read_text())
-    (validating,) = document["webhooks"]
-    bundle = base64.b64encode(ca).decode()
-    pinning = validating | {
-        "name": "pin.navicert.dev",
-        "rules": [validating["rules"][0] | {"resources": ["pods", "pods/ephemeralcontainers"]}],
-        "failurePolicy": "Ignore",
-        "reinvocationPolicy": "IfNeeded",
-        "timeoutSeconds": 3,
-        "clientConfig": {"url": f"https://{address}/pin", "caBundle": bundle},
-    }
-    validating["clientConfig"] = {"url": f"https://{address}/validate", "caBundle": bundle}
-    mutating = document | {"kind": "MutatingWebhookConfiguration", "webhooks": [pinning]}
-    for plural, configuration in (
-        ("mutatingwebhookconfigurations", mutating),
-        ("validatingwebhookconfigurations", document),
+    """What judges and what pins, as the operator registers them, at this address instead of a Service's."""
+    registration = Registration(namespace=HOME, service="navicert", port=443, authorities=ca)
+    for kind, rendered in (
+        ("Mutating", render_mutating(registration)),
+        ("Validating", render_validating(registration)),
     ):
-        status, body = client.create(f"{REGISTRATIONS}/{plural}", configuration)
+        webhooks = [{**one, "clientConfig": _at(address, one["clientConfig"])} for one in rendered]
+        configuration = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": f"{kind}WebhookConfiguration",
+            "metadata": {"name": "navicert"},
+            "webhooks": webhooks,
+        }
+        status, body = client.create(f"{REGISTRATIONS}/{kind.lower()}webhookconfigurations", configuration)
         assert status == HTTPStatus.CREATED, body
+
+
+def _at(address: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"url": f"https://{address}{config['service']['path']}", "caBundle": config["caBundle"]}
 
 
 def admission_configuration(folder: Path, callers: Authority) -> Path:

@@ -16,6 +16,9 @@ from tests.support.tools import binary
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "navicert"
 NAMESPACE = "navicert-system"
+CLIENT_CA = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+PULLING = ("--set", "podPullSecrets=true", "--set", f"clientCA={CLIENT_CA}")
+"""Helm's arguments for images that are read by their pods' own Secrets."""
 
 Document = dict[str, Any]
 Rule = dict[str, list[str]]

@@ -45,13 +45,16 @@ conditions:
 """
 
 
-def run_controllers(plane: ControlPlane) -> Process:
-    """Those that make pods of Deployments, beside a control plane whose folder they log to."""
+CONTROLLERS = ("deployment-controller", "replicaset-controller", "serviceaccount-controller")
+
+
+def run_controllers(plane: ControlPlane, *more: str) -> Process:
+    """Those that make pods of Deployments, and more by name, beside a control plane whose folder they log to."""
     flags = (
         f"--kubeconfig={plane.admin_kubeconfig}",
         "--leader-elect=false",
         "--secure-port=0",
-        "--controllers=deployment-controller,replicaset-controller,serviceaccount-controller",
+        f"--controllers={','.join((*CONTROLLERS, *more))}",
         f"--kube-api-qps={QPS}",
         f"--kube-api-burst={BURST}",
     )

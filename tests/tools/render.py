@@ -1,4 +1,6 @@
-"""Renders the chart with its default values, by the real helm.
+"""Renders the chart with its default values, by the real helm, into what can be applied without it.
+
+What helm itself brings comes first: the namespace, and the report kinds, which a hook adds where a cluster lacks them.
 
 .venv/bin/python -m tests.tools.render [FILE]      (standard output without one)
 """
@@ -11,17 +13,31 @@ import sys
 import tempfile
 from pathlib import Path
 
+import yaml
+
+from controller.wire.reportkinds import POLICY_REPORTS, REPORT_KINDS, render_report_definition
 from tests.tools import build
 
 CHART = build.ROOT / "charts" / "navicert"
-TEMPLATE = ("template", "navicert", str(CHART), "--include-crds", "--no-hooks", "--namespace", "navicert-system")
+HOME = "navicert-system"
+TEMPLATE = ("template", "navicert", str(CHART), "--include-crds", "--no-hooks", "--namespace", HOME)
+NAMESPACE = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {
+        "name": HOME,
+        "labels": {"app.kubernetes.io/name": "navicert", "pod-security.kubernetes.io/enforce": "restricted"},
+    },
+}
 
 
 def render(helm: Path) -> str:
     """Returns the manifests. Helm reads no settings of this machine. Raises CalledProcessError."""
     with tempfile.TemporaryDirectory() as home:
         env = {"HOME": home, "PATH": os.defpath}
-        return subprocess.run([helm, *TEMPLATE], env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+        rendered = subprocess.run([helm, *TEMPLATE], env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    before = [NAMESPACE, *map(render_report_definition, REPORT_KINDS[POLICY_REPORTS])]
+    return yaml.safe_dump_all(before, explicit_start=True, sort_keys=False) + rendered
 
 
 def main(arguments: list[str]) -> int:

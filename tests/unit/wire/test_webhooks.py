@@ -77,3 +77,104 @@ def test_exempt_namespaces_are_told_by_name() -> None:
     for one in (*render_validating(REGISTRATION), *render_mutating(REGISTRATION)):
         assert one["namespaceSelector"] == {"matchExpressions": [expression]}
         assert one["objectSelector"] == {}
+
+
+def test_everything_registered_is_this_and_nothing_else() -> None:
+    """Written out: each field is one that admission of a whole cluster depends on."""
+    outside = {
+        "matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", HOME, "network"]}
+        ]
+    }
+    images = {name: [{"name": "changes-images", "expression": IMAGES.replace("PLACE", at)}] for name, at in AT.items()}
+    spec = [{"name": "changes-spec", "expression": SPEC}]
+    judging = {
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": outside,
+        "objectSelector": {},
+        "sideEffects": "None",
+        "timeoutSeconds": 10,
+        "admissionReviewVersions": ["v1"],
+    }
+    helping = judging | {"failurePolicy": "Ignore"}
+    assert render_validating(REGISTRATION) == [
+        judging
+        | {
+            "name": f"{name}.validate.navicert.dev",
+            "clientConfig": client("/validate"),
+            "rules": [rule(*one) for one in RULES[name]],
+            "matchConditions": images[name],
+        }
+        for name in ("pods", "templates", "cronjobs")
+    ]
+    assert render_mutating(REGISTRATION) == [
+        helping
+        | {
+            "name": "pin.navicert.dev",
+            "clientConfig": client("/pin"),
+            "rules": [rule(*one) for one in RULES["pods"]],
+            "timeoutSeconds": 3,
+            "reinvocationPolicy": "IfNeeded",
+            "matchConditions": images["pods"],
+        }
+    ]
+    assert render_policy_validation(REGISTRATION) == [
+        helping
+        | {
+            "name": "validate-policy.navicert.dev",
+            "clientConfig": client("/validate-policy"),
+            "rules": [rule("navicert.dev", "v1alpha1", OWN) | {"scope": "*"}],
+            "namespaceSelector": {},
+            "timeoutSeconds": 5,
+            "matchConditions": spec,
+        }
+    ]
+
+
+def client(path: str) -> dict[str, Any]:
+    service = {"namespace": "navicert-system", "name": "navicert", "path": path, "port": 443}
+    return {"service": service, "caBundle": "UEVN"}
+
+
+def rule(group: str, version: str, resources: list[str]) -> dict[str, Any]:
+    return {
+        "operations": ["CREATE", "UPDATE"],
+        "apiGroups": [group],
+        "apiVersions": [version],
+        "resources": resources,
+        "scope": "Namespaced",
+    }
+
+
+OWN = ["clusterslsapolicies", "slsaexceptions", "slsapolicies", "trustedbuilders", "trustroots"]
+RULES = {
+    "pods": [("", "v1", ["pods", "pods/ephemeralcontainers"])],
+    "templates": [
+        ("", "v1", ["replicationcontrollers"]),
+        ("apps", "v1", ["daemonsets", "deployments", "replicasets", "statefulsets"]),
+        ("batch", "v1", ["jobs"]),
+    ],
+    "cronjobs": [("batch", "v1", ["cronjobs"])],
+}
+AT = {"pods": ".?spec", "templates": ".?spec.?template.?spec", "cronjobs": ".?spec.?jobTemplate.?spec.?template.?spec"}
+SPEC = "request.operation != 'UPDATE' || object.?spec != oldObject.?spec"
+IMAGES = (
+    "request.operation != 'UPDATE'"
+    " || optional.ofNonZeroValue(objectPLACE.?initContainers.orValue([])).orValue([])"
+    ".map(c, [c.?name, c.?image])"
+    " != optional.ofNonZeroValue(oldObjectPLACE.?initContainers.orValue([])).orValue([])"
+    ".map(c, [c.?name, c.?image])"
+    " || optional.ofNonZeroValue(objectPLACE.?containers.orValue([])).orValue([])"
+    ".map(c, [c.?name, c.?image])"
+    " != optional.ofNonZeroValue(oldObjectPLACE.?containers.orValue([])).orValue([])"
+    ".map(c, [c.?name, c.?image])"
+    " || optional.ofNonZeroValue(objectPLACE.?ephemeralContainers.orValue([])).orValue([])"
+    ".map(c, [c.?name, c.?image])"
+    " != optional.ofNonZeroValue(oldObjectPLACE.?ephemeralContainers.orValue([])).orValue([])"
+    ".map(c, [c.?name, c.?image])"
+    " || optional.ofNonZeroValue(objectPLACE.?volumes.orValue([])).orValue([])"
+    ".filter(v, has(v.image)).map(v, [v.?name, v.?image.?reference])"
+    " != optional.ofNonZeroValue(oldObjectPLACE.?volumes.orValue([])).orValue([])"
+    ".filter(v, has(v.image)).map(v, [v.?name, v.?image.?reference])"
+)
