@@ -58,8 +58,8 @@ def provenance(
         },
         "materials": [source],
     }
-    said = {"n12": repository, "n14": ref, "n18": f"{repository}/{path}@{ref}", "n20": trigger}
-    return keyless(about(D, PROVENANCE_V02, predicate), builder, **said)
+    called = f"{repository}/{path}@{ref}"
+    return keyless(about(D, PROVENANCE_V02, predicate), builder, n12=repository, n14=ref, n18=called, n20=trigger)
 
 
 def workflow(repository: str = HOME, path: str = RELEASE, ref: str = TAG) -> str:
