@@ -39,6 +39,13 @@ RELEASE, TAG, COMMIT = ".github/workflows/release.yml", "refs/tags/v0.1.0", "5f"
 GENERATOR = "https://github.com/slsa-framework/slsa-github-generator"
 CONTAINER = f"{GENERATOR}/.github/workflows/generator_container_slsa3.yml@refs/tags/v2.1.0"
 SPDX = "https://spdx.dev/Document"
+OTHER = "https://github.com/acme/ci/.github/workflows/image.yml@refs/tags/v2.1.0"
+# Believed in this cluster for images of its own, and worth as much.
+OTHER_BUILDER = {
+    "maxLevel": 3,
+    "signers": [{"certificate": {"issuer": "https://token.actions.githubusercontent.com", "subject": OTHER}}],
+    "builderID": "SameAsSigner",
+}
 # Where the name of each field ends.
 FIELDS = [found.end(1) for found in re.finditer(r"^ +(?:- )?(\w+):(?: |$)", POLICY, re.MULTILINE)][1:]
 
@@ -70,14 +77,15 @@ def signature(identity: str) -> Candidate:
     return keyless(about({"digest": {"sha256": D.hex}}, SIGN_V1, {}), identity)
 
 
-def sbom(identity: str) -> Candidate:
-    return keyless(about(D, SPDX, {"spdxVersion": "SPDX-2.3"}), identity)
+def sbom(identity: str, predicate_type: str = SPDX) -> Candidate:
+    return keyless(about(D, predicate_type, {"spdxVersion": "SPDX-2.3"}), identity)
 
 
-def snapshot(policy: str = POLICY) -> Snapshot:
+def snapshot(policy: str = POLICY, builder: str = BUILDER) -> Snapshot:
     inline = {"sigstore": {"trustedRoot": {"inline": json.dumps(acme().trusted_root())}}}
     everything: list[Mapping[str, Any]] = [objects.document("TrustRoot", "sigstore", inline)]
-    everything += [*parse_objects(policy, "policy"), *parse_objects(BUILDER, "builder")]
+    everything.append(objects.document("TrustedBuilder", "other", OTHER_BUILDER))
+    everything += [*parse_objects(policy, "policy"), *parse_objects(builder, "builder")]
     store = PolicyStore()
     for kind in KINDS:
         store.replace(kind, [one for one in everything if one["kind"] == kind])
@@ -86,7 +94,7 @@ def snapshot(policy: str = POLICY) -> Snapshot:
     return found
 
 
-def decided(*evidence: Candidate, policy: str = POLICY) -> Verdict:
+def decided(*evidence: Candidate, policy: str = POLICY, builder: str = BUILDER) -> Verdict:
     review = reviews.review(reviews.pod(reviews.container(IMAGE)))
     workload = parse_workload(parse_review(reviews.encoded(review)))
 
@@ -94,7 +102,7 @@ def decided(*evidence: Candidate, policy: str = POLICY) -> Verdict:
         deadline = asyncio.get_running_loop().time() + 10
         circumstances = Circumstances(now=datetime.now(UTC), deadline=deadline, uncovered=Uncovered.ALLOW)
         return await decide(
-            workload, snapshot=snapshot(policy), gather=attached(*evidence), circumstances=circumstances
+            workload, snapshot=snapshot(policy, builder), gather=attached(*evidence), circumstances=circumstances
         )
 
     return asyncio.run(decision())
@@ -117,6 +125,7 @@ BAD: Mapping[str, tuple[str, Callable[[], Candidate], Reason]] = {
     ),
     "by hand": ("provenance", lambda: provenance(trigger="workflow_dispatch"), Reason.TriggerNotAllowed),
     "without the generator": ("provenance", lambda: provenance(builder=workflow()), Reason.BuilderNotTrusted),
+    "by another builder of that level": ("provenance", lambda: provenance(builder=OTHER), Reason.BuilderNotTrusted),
     "by a branch of the generator": (
         "provenance",
         lambda: provenance(builder=CONTAINER.replace("tags/v2.1.0", "heads/main")),
@@ -126,6 +135,7 @@ BAD: Mapping[str, tuple[str, Callable[[], Candidate], Reason]] = {
     "signed on a branch": ("signature", lambda: signature(workflow(ref="refs/heads/main")), Reason.NoSignature),
     "signed by another workflow": ("signature", lambda: signature(workflow(path="try.yml")), Reason.NoSignature),
     "SBOM by a fork": ("sbom", lambda: sbom(workflow(MALLORY)), Reason.NoSBOM),
+    "SBOM of another format": ("sbom", lambda: sbom(workflow(), "https://cyclonedx.org/bom"), Reason.NoSBOM),
     "SBOM by another workflow": ("sbom", lambda: sbom(workflow(path="try.yml")), Reason.NoSBOM),
 }
 MISSING = {"provenance": Reason.NoProvenance, "signature": Reason.NoSignature, "sbom": Reason.NoSBOM}
@@ -155,6 +165,12 @@ def test_an_image_that_was_made_otherwise_is_refused(bad: str) -> None:
     verdict = decided(*((otherwise if name == replaced else make)() for name, make in GOOD.items()))
     assert (verdict.allowed, verdict.code) == (False, 403), verdict.findings
     assert reason in {one.reason for one in verdict.findings}, verdict.findings
+
+
+def test_the_generator_has_to_be_worth_level_3() -> None:
+    verdict = decided(*(make() for make in GOOD.values()), builder=BUILDER.replace("maxLevel: 3", "maxLevel: 2"))
+    assert not verdict.allowed
+    assert {one.reason for one in verdict.findings} == {Reason.LevelTooLow}
 
 
 @pytest.mark.parametrize("end", FIELDS, ids=lambda end: f"{end} {POLICY[:end].split()[-1]}")
