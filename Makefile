@@ -31,8 +31,8 @@ e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with cont
 	$(BIN)/pytest --e2e --no-skips -s tests/e2e
 
 .PHONY: image
-image: ## Build the image from the Containerfile, with podman or docker
-	$(or $(ENGINE),$(shell command -v podman || command -v docker)) build -f Containerfile -t navicert:dev .
+image: ## Build the image from the Containerfile, with podman or docker; make image IMAGE=name:tag names it
+	$(or $(ENGINE),$(shell command -v podman || command -v docker)) build -f Containerfile -t $(or $(IMAGE),navicert:dev) .
 
 .PHONY: bench
 bench: .venv/.stamp tools ## Measure latency and throughput against a real control plane and registry

@@ -63,7 +63,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         """A release that a test left behind goes first, and its gate before anything else."""
-        if any(self.client.get(f"{ADMISSION}/{kind}/navicert")[0] == 200 for kind in CONFIGURATIONS):
+        if self.is_installed():
             self.uninstall()
         for name in (NAMESPACE, HOME):
             self.delete(f"/api/v1/namespaces/{name}")
@@ -91,6 +91,9 @@ class Cluster:
         """`helm upgrade --install --wait`."""
         named = ("--install", "navicert", chart, "--create-namespace", "--values", self.values(**changed))
         return self.wait_for("upgrade", *named)
+
+    def is_installed(self) -> bool:
+        return any(self.client.get(f"{ADMISSION}/{kind}/navicert")[0] == 200 for kind in CONFIGURATIONS)
 
     def uninstall(self) -> None:
         self.wait_for("uninstall", "navicert")
@@ -148,17 +151,6 @@ class Cluster:
         listed = self.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")
         return [one["metadata"]["name"] for one in listed if _ready(one)]
 
-    def may(self, user: str, verb: str, resource: str, namespace: str = NAMESPACE) -> bool:
-        """Whether this user may do that to objects of Navicert's kinds."""
-        attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": "navicert.dev"}
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {"user": user, "resourceAttributes": attributes},
-        }
-        _, body = self.client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-        return bool(body["status"]["allowed"])
-
     def left_behind(self) -> list[str]:
         """What is called navicert, or is in its namespace, besides what every namespace has."""
         own = [
@@ -184,11 +176,11 @@ class Cluster:
         return "\n".join(str(self.client.get(path)[1]) for path in paths)
 
 
-def pod(name: str, image: str) -> Document:
+def pod(name: str, image: str, pull: str = "Always") -> Document:
     container = {
         "name": "main",
         "image": image,
-        "imagePullPolicy": "Always",
+        "imagePullPolicy": pull,
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -206,14 +198,14 @@ def pod_spec(container: Document) -> Document:
     }
 
 
-def deployment(name: str, image: str, replicas: int = 1) -> Document:
+def deployment(name: str, image: str, *, pull: str = "Always") -> Document:
     labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": pod(name, image)["spec"]}
+    template = {"metadata": {"labels": labels}, "spec": pod(name, image, pull)["spec"]}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
     }
 
 
@@ -237,19 +229,6 @@ def builder() -> Document:
     return _own(
         "TrustedBuilder", "acme", {"maxLevel": 3, "signers": [{"certificate": signer}], "builderID": "SameAsSigner"}
     )
-
-
-def binding(role: str, user: str, namespace: str = NAMESPACE) -> tuple[str, Document]:
-    """The RoleBinding that lets this user do what the ClusterRole says, in the namespace, and its path."""
-    group = "rbac.authorization.k8s.io"
-    document = {
-        "apiVersion": f"{group}/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": role},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
-    }
-    return f"/apis/{group}/v1/namespaces/{namespace}/rolebindings/{role}", document
 
 
 def path_of(document: Document) -> str:

@@ -15,7 +15,8 @@ from tests.support.node import Node
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.own_node("it is what is given")
-STORY = ("tests/e2e/test_node.py", "-k", "both_programs_are_ready or nobody_and_writes or second_release or restarts")
+TOLD = ("tests/e2e/test_node.py", "tests/e2e/test_restart.py")
+STORY = (*TOLD, "-k", "both_programs_are_ready or nobody_and_writes or second_release or restarts")
 
 
 def environment(ground: Ground) -> dict[str, str]:
