@@ -21,12 +21,13 @@ from tests.e2e.cluster import (
     policy,
     trust_root,
 )
-from tests.support.node import PAUSE, Node
+from tests.support.node import Node, pause_image
 from tests.support.processes import wait_until
 from tests.support.registries import Pushed
 
 pytestmark = [pytest.mark.own_node("all of it is killed"), pytest.mark.case("OPS-001")]
 # What a node needs first, such as its network, and everybody else's; of an image that no policy is about.
+IMAGE = "navicert.test/uncovered:1"
 FIRST, REST = ("kube-system", "network"), (NAMESPACE, "rest")
 
 
@@ -36,14 +37,21 @@ def path(place: tuple[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def guarded(cluster: Cluster, signed: Pushed, unsigned: Pushed, trusted: list[bytes]) -> Iterator[Cluster]:
+def local(node: Node, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image that is on the node alone; the kubelet pulls anew what it pulled under another name before."""
+    node.load(pause_image(tmp_path_factory.mktemp("uncovered") / "image", named="uncovered"), IMAGE)
+    return IMAGE
+
+
+@pytest.fixture(scope="module")
+def guarded(cluster: Cluster, local: str, signed: Pushed, unsigned: Pushed, trusted: list[bytes]) -> Iterator[Cluster]:
     """Navicert judges under Enforce, and two Deployments run, one of them where it is not asked."""
     if not cluster.is_installed():
         cluster.install()
     for document in (trust_root(trusted[0]), builder(), policy("Enforce", cluster.registry)):
         cluster.apply(path_of(document), document)
     for place in (FIRST, REST):
-        cluster.apply(path(place), deployment(place[1], PAUSE, pull="IfNotPresent"))
+        cluster.apply(path(place), deployment(place[1], local, pull="IfNotPresent"))
     cluster.wait_judging(unsigned.reference)
     wait_until(lambda: all(running(cluster, place) == 1 for place in (FIRST, REST)), timeout=WAIT_SECONDS)
     yield cluster
@@ -78,7 +86,7 @@ def test_cluster_that_restarts_from_nothing_comes_back_without_help(guarded: Clu
     node.restart()
     measure("restart of everything", began)
     assert len(guarded.webhooks()) == 5
-    assert "failed calling webhook" in (guarded.refusal(PAUSE) or "")
+    assert "failed calling webhook" in (guarded.refusal(IMAGE) or "")
     for place in (FIRST, REST):
         assert guarded.client.patch(path(place), {"spec": {"replicas": 2}})[0] == 200
     wait_until(lambda: running(guarded, FIRST, lost) == 2, timeout=WAIT_SECONDS)
@@ -99,4 +107,4 @@ def test_replicas_that_are_lost_are_made_anew_behind_the_closed_gate(guarded: Cl
         guarded.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}?gracePeriodSeconds=0")
     assert len(guarded.webhooks()) == 5
     wait_until(lambda: len(started(guarded, HOME, own, "") - before) == 4, timeout=WAIT_SECONDS)
-    wait_until(lambda: guarded.refusal(PAUSE) is None, timeout=WAIT_SECONDS)
+    wait_until(lambda: guarded.refusal(IMAGE) is None, timeout=WAIT_SECONDS)

@@ -58,13 +58,19 @@ def missing() -> list[str]:
     return lacks
 
 
-def pause_image(folder: Path) -> Image:
-    """An image of one static program that waits, and reaps."""
+def pause_image(folder: Path, *, named: str = "pause") -> Image:
+    """An image of one static program that waits, and reaps; another name makes it another image."""
     (folder / "pause").mkdir(parents=True)
     (folder / "pause.c").write_text(PAUSE_SOURCE)
     source, program = str(folder / "pause.c"), str(folder / "pause" / "pause")
     subprocess.run(["gcc", "-Os", "-static", "-s", "-o", program, source], check=True)
-    return build_image([folder / "pause"], architecture=platform.machine(), entrypoint=["/pause"], user="65535:65535")
+    return build_image(
+        [folder / "pause"],
+        architecture=platform.machine(),
+        entrypoint=["/pause"],
+        user="65535:65535",
+        env=[f"NAME={named}"],
+    )
 
 
 class Node:
