@@ -22,6 +22,7 @@ from tests.support.webhook import Webhook
 
 SECONDS = 30.0
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+REPLICA_SETS = DEPLOYMENTS.replace("deployments", "replicasets")
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,7 @@ def cluster(
         unsigned = registry.push_image("events/web", content=b"unsigned")
         wait_until(lambda: create(client, "probe", unsigned.reference, query="?dryRun=All") == 403, timeout=SECONDS)
         assert create(client, "web", f"{registry.host}/events/web:v1") == HTTPStatus.CREATED
+        wait_until(lambda: bool(client.get(REPLICA_SETS)[1]["items"]), timeout=SECONDS)  # judged by what the tag was
         registry.tag(unsigned, "v1")
         yield Cluster(plane=plane, client=client, tag=f"{registry.host}/events/web:v1", unsigned=unsigned)
 
