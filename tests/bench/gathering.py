@@ -57,10 +57,7 @@ class Bench:
         self._foundry = foundry
         self._session = session
         self._images = 0
-        self.gather: Gather = self._never
-
-    async def _never(self, request: GatherRequest) -> Evidence:
-        raise NotImplementedError
+        self.gather: Gather  # of the gatherer that is open
 
     async def steer(self, order: str) -> dict[str, int]:
         async with self._session.get(f"http://{self._host}/-/{order}") as answer:
