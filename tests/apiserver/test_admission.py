@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.admitting import register
 from tests.support.cluster import (
     NAMESPACE,
-    ROOT,
     SOURCE,
     apply,
     install_kinds,
@@ -54,14 +53,6 @@ class Cluster:
         return self.client.create(f"/api/v1/namespaces/{namespace}/pods{query}", self.pod(*images, **pod))
 
 
-def configuration(webhook: Webhook) -> dict[str, Any]:
-    """The shipped configuration, with the address and the authority filled in."""
-    document: dict[str, Any] = yaml.safe_load((ROOT / "manifests/validating-webhook.yaml").read_text())
-    (entry,) = document["webhooks"]
-    entry["clientConfig"] = {"url": webhook.url, "caBundle": base64.b64encode(webhook.ca).decode()}
-    return document
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("admission")
@@ -81,10 +72,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
         arguments = ("--kubeconfig", service_account(plane), "--registries", registries)
         with Webhook(folder / "webhook", *arguments) as webhook:
             webhook.wait_synced()
-            status, body = client.create(
-                "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", configuration(webhook)
-            )
-            assert status == HTTPStatus.CREATED, body
+            register(client, webhook.admission, webhook.ca)
             running = Cluster(
                 client=client, webhook=webhook, good=good, unsigned=unsigned, foreign=foreign, registry=registry
             )
