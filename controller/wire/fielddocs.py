@@ -6,7 +6,9 @@ the webhook's start.
 
 import ast
 import inspect
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 
 from controller.wire.policy.nodes import Node
@@ -26,8 +28,14 @@ def field_docs(model: type[Node]) -> dict[str, str]:
 
 
 def _own_docs(model: type[Node]) -> Iterator[tuple[str, str]]:
-    [definition] = ast.parse(inspect.getsource(model)).body
-    for field, below in pairwise(definition.body if isinstance(definition, ast.ClassDef) else ()):
+    for field, below in pairwise(_classes(model.__module__)[model.__name__].body):
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 yield name, inspect.cleandoc(text)
+
+
+@cache
+def _classes(module: str) -> Mapping[str, ast.ClassDef]:
+    """Those of a module, by name."""
+    body = ast.parse(inspect.getsource(sys.modules[module])).body
+    return {one.name: one for one in body if isinstance(one, ast.ClassDef)}
