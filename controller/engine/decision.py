@@ -168,12 +168,13 @@ class _Review:
 
     async def _look_again(self, asked: _Asked, evidence: Evidence, verdict: ImageVerdict) -> ImageVerdict:
         """The verdict on an image that was not satisfied, by what is known when it is asked once more."""
-        again = _again(asked.request, evidence, verdict)
+        again = _again(asked.request, evidence, verdict, self._circumstances)
         anew = await self._evidence(again, self._gather(again)) if again else evidence
         dependencies = await self._dependencies(asked, anew)
         if anew is evidence and not dependencies:
             return verdict
-        return await self._judge(asked.image, asked.selected, anew, dependencies)
+        judged = await self._judge(asked.image, asked.selected, anew, dependencies)
+        return judged if evidence.gaps else _settled(verdict, judged)
 
     async def _dependencies(self, asked: _Asked, evidence: Evidence) -> Mapping[Digest, Evidence]:
         """The evidence of the images that this one was built from, where a policy asks for their level; not of theirs
@@ -236,21 +237,43 @@ async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
     return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
 
 
-def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:
+def _again(
+    request: GatherRequest, evidence: Evidence, verdict: ImageVerdict, circumstances: Circumstances
+) -> GatherRequest | None:
     """What is worth asking once more where not all is satisfied: nothing, where a gap stays one. What a trust root does
     not vouch for is no gap in what the registry says, which may be more by now.
 
-    The digest is what the tag was resolved to: that counts for the whole review.
+    The digest is what the tag was resolved to: that counts for the whole review. It is waited for as long as the
+    strictest policy that is not satisfied may hold up a review.
     """
     children = children_matter(verdict.findings, evidence)
     if evidence.digest is None or (any(not gap.roots for gap in evidence.gaps) and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
-    return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)
+    modes = {finding.mode for finding in verdict.findings if finding.policy and _is_unmet(finding)}
+    deadline = min(request.deadline, _until(next(mode for mode in Mode if mode in modes), circumstances))
+    return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS, deadline=deadline)
+
+
+def _settled(first: ImageVerdict, second: ImageVerdict) -> ImageVerdict:
+    """The second verdict, without what it could not find out of policies that the first had satisfied.
+
+    Evidence without a gap had satisfied them, and may for as long as it is remembered: that another policy made it
+    worth a second look takes nothing from it (CACHE-012). What the second look shows to fail does fail.
+    """
+    findings = tuple(
+        once if again.outcome is Outcome.ERROR and not _is_unmet(once) else again
+        for once, again in zip(first.findings, second.findings, strict=True)
+    )
+    return replace(second, findings=findings)
 
 
 def _unmet(verdict: ImageVerdict) -> bool:
-    return any(finding.policy and finding.outcome in (Outcome.FAIL, Outcome.ERROR) for finding in verdict.findings)
+    return any(finding.policy and _is_unmet(finding) for finding in verdict.findings)
+
+
+def _is_unmet(finding: Finding) -> bool:
+    return finding.outcome in (Outcome.FAIL, Outcome.ERROR)
 
 
 def _until(mode: Mode, circumstances: Circumstances) -> float:

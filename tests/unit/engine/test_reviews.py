@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from controller.core.errors import RegistryUnavailable
 from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.core.verdict import Verdict
 from controller.engine.caching import CachingGatherer
-from controller.engine.decision import Circumstances, decide
+from controller.engine.decision import RECENT_SECONDS, Circumstances, decide
 from controller.engine.evidence import Gatherer
 from controller.engine.policies import PolicyStore, Snapshot
 from controller.wire.policy import KINDS
@@ -34,6 +35,7 @@ class Scene:
 
     def __init__(self, gather: CachingGatherer, registry: Shelves, shelf: Shelf, foundry: Foundry) -> None:
         self.gather, self.registry, self.shelf, self._foundry = gather, registry, shelf, foundry
+        self.time = 0.0  # of the cache's clock
 
     async def judged(self, *policies: objects.Document, now: datetime = NOW) -> tuple[Verdict, float]:
         """The verdict, and how many seconds it took."""
@@ -66,8 +68,9 @@ async def running() -> AsyncIterator[Scene]:
     registry = Shelves(shelf)
     with ThreadPoolExecutor(1) as executor:
         gatherer = Gatherer(registry=registry, executor=executor)
-        async with CachingGatherer(gatherer, clock=lambda: 0.0) as gather:
-            yield Scene(gather, registry, shelf, foundry)
+        async with CachingGatherer(gatherer, clock=lambda: scene.time) as gather:
+            scene = Scene(gather, registry, shelf, foundry)
+            yield scene
 
 
 def conditioned(expression: str) -> objects.Document:
@@ -108,3 +111,42 @@ async def test_a_registry_that_stalls_holds_a_review_up_no_longer_than_its_mode_
         request = request_of(roots, digest=scene.shelf.subject, wanted=wanted)
         assert (await scene.gather(request)).statements
         assert (scene.gather.counts.misses, max(scene.registry.asked.values())) == (1, 1)
+
+
+@pytest.mark.case("CACHE-012")
+@pytest.mark.parametrize(("mode", "seconds"), [("Audit", 0.5), ("Warn", 2.0)])
+@pytest.mark.parametrize("stalls", [False, True])
+async def test_what_satisfies_stays_satisfied_though_another_policy_makes_it_worth_a_look_at_a_registry_that_is_gone(
+    mode: str, seconds: float, *, stalls: bool
+) -> None:
+    """An Audit or Warn policy that misses refuses nothing, and holds up no longer than its own patience."""
+    enforce = objects.policy(require={"buildLevel": 3})
+    signed = {"signatures": [{"signers": [{"publicKey": {"trustRoot": "acme", "name": "release"}}]}]}
+    unmet = objects.policy("unmet", mode=mode, require=signed)
+    async with running() as scene:
+        verdict, _ = await scene.judged(enforce, unmet)
+        assert verdict.allowed
+        scene.time = RECENT_SECONDS + 1
+        if stalls:
+            scene.registry.answering.clear()
+        else:
+            scene.registry.down = RegistryUnavailable("HTTP 503")
+        verdict, took = await scene.judged(enforce, unmet)
+        told = {finding.policy.name: finding.reason for finding in verdict.findings if finding.policy}
+        assert told["production"] is Reason.Satisfied
+        assert told["unmet"] in (Reason.RegistryUnavailable, Reason.DeadlineExceeded)
+        assert verdict.allowed
+        assert took < seconds + SLACK_SECONDS
+
+
+async def test_what_a_second_look_shows_to_fail_does_fail() -> None:
+    """Only what can't be found out is held against nobody."""
+    signed = {"signatures": [{"signers": [{"publicKey": {"trustRoot": "acme", "name": "release"}}]}]}
+    policies = objects.policy(require={"buildLevel": 3}), objects.policy("unmet", mode="Audit", require=signed)
+    async with running() as scene:
+        assert (await scene.judged(*policies))[0].allowed
+        scene.time = RECENT_SECONDS + 1
+        del scene.shelf.pages[f"referrers/{scene.shelf.subject}"]
+        verdict, _ = await scene.judged(*policies)
+        assert not verdict.allowed
+        assert {finding.reason for finding in verdict.findings if finding.refuses} == {Reason.NoProvenance}
