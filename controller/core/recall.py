@@ -7,12 +7,13 @@ import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from controller.core.evidence import Evidence
 from controller.core.season import Season
+from controller.core.verdict import Finding
 
-MAX_REMEMBERED = 16384  # results, over all evidence
+MAX_REMEMBERED = 16384  # results and what they say of requirements, over all evidence
 
 _T = TypeVar("_T")
 _Place = tuple[int, Hashable]
@@ -20,12 +21,12 @@ _Result = tuple[object, object, int]  # what was asked, what came of it, and how
 
 
 @dataclass(frozen=True, slots=True)
-class _Spell(Generic[_T]):
-    """A result, and from when until when it holds; both ends are inside."""
+class _Spell:
+    """What was found, and from when until when it holds; both ends are inside."""
 
     first: datetime
     last: datetime
-    made: _T
+    made: tuple[Finding, ...]
 
 
 class Recall:
@@ -56,8 +57,8 @@ class Recall:
         asked: object,
         about: Hashable,
         now: datetime,
-        make: Callable[[Season], tuple[_T, ...]],
-    ) -> tuple[_T, ...]:
+        make: Callable[[Season], tuple[Finding, ...]],
+    ) -> tuple[Finding, ...]:
         """As `once`, where the time has a say: what `make` gave at a time in the same season, if that lasts.
 
         `make` must ask its season whatever it asks about the time, and end it for all else that the result hangs on.
@@ -65,13 +66,14 @@ class Recall:
         place = (id(asked), about)
         known = self._results(evidence).get(place)
         if known is not None and known[0] is asked:
-            spell = cast("_Spell[tuple[_T, ...]]", known[1])
+            spell = cast("_Spell", known[1])
             if spell.first <= now <= spell.last:
                 return spell.made
         season = Season(now)
         made = make(season)
         if season.lasting:
-            self._keep(evidence, place, (asked, _Spell(season.first, season.last, made), 1 + len(made)))
+            weight = 1 + sum(1 + len(one.requirements) for one in made)
+            self._keep(evidence, place, (asked, _Spell(season.first, season.last, made), weight))
         return made
 
     def _keep(self, evidence: Evidence, place: _Place, result: _Result) -> None:

@@ -8,7 +8,8 @@ from controller.core.match import Applies
 from controller.core.selection import AnyPolicy, Selected
 from controller.core.workload import Workload
 
-MAX_SCOPES = 4096  # pairs of namespace and repository, and of policies and what labels make of them
+MAX_SCOPES = 4096  # pairs of namespace and repository
+MAX_MEMBERS = 256 * 1024  # policies in all that was selected: whoever makes pods chooses how often, by names and labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,7 @@ class Scopes:
         self._scopes: dict[tuple[str, Repository | None], _Scope] = {}
         self._distinct: dict[tuple[int, ...], _Scope] = {}  # many names share a scope
         self._labelled: dict[tuple[_Scope, tuple[Applies, ...]], Selected] = {}
+        self._members = 0
 
     def about(self, namespace: str, repository: Repository | None) -> tuple[AnyPolicy, ...]:
         """Those that name both, in their order, labels aside; no repository could be any."""
@@ -47,23 +49,28 @@ class Scopes:
         known = self._labelled.get((scope, applying))
         if known is None:
             known = _selected(zip(scope.policies, applying, strict=True))
-            if len(self._labelled) >= MAX_SCOPES:
-                self._labelled.clear()
+            self._make_room(len(applying))
             self._labelled[scope, applying] = known
         return known
 
     def _scope(self, namespace: str, repository: Repository | None) -> _Scope:
         known = self._scopes.get((namespace, repository))
         if known is None:
-            if len(self._scopes) >= MAX_SCOPES:
-                self._scopes.clear()
-                self._distinct.clear()
-                self._labelled.clear()
             policies = tuple(one for one in self._policies if one.match.names(namespace, repository))
             place = tuple(map(id, policies))
+            self._make_room(0 if place in self._distinct else len(policies))
             known = self._distinct.get(place) or self._distinct.setdefault(place, _Scope(policies))
             self._scopes[namespace, repository] = known
         return known
+
+    def _make_room(self, members: int) -> None:
+        """For one more of so many policies."""
+        if len(self._scopes) >= MAX_SCOPES or self._members + members > MAX_MEMBERS:
+            self._scopes.clear()
+            self._distinct.clear()
+            self._labelled.clear()
+            self._members = 0
+        self._members += members
 
 
 def _selected(members: Iterable[tuple[AnyPolicy, Applies]]) -> Selected:

@@ -17,6 +17,7 @@ from controller.core.policyset import PolicySet
 from controller.core.reasons import Reason
 from controller.core.recall import Recall
 from controller.core.scopes import Scopes
+from controller.core.selector import Operator, Requirement, Selector
 from controller.core.slsa import TrustedBuilder
 from tests.support.facts import (
     BUILD,
@@ -27,6 +28,8 @@ from tests.support.facts import (
     policies,
     policy,
     provenance,
+    signature,
+    signatures,
     sources,
     workload,
 )
@@ -87,6 +90,36 @@ def test_memory_starts_anew_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(10):
         assert known_scopes.about(f"team-{number}", REPOSITORY) == (policy(),)
         assert len(known_scopes._scopes) <= 3
+
+
+def test_selections_are_bounded_by_the_policies_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes pods chooses repositories and labels, and so how many selections there are, of all policies."""
+    monkeypatch.setattr(scopes, "MAX_MEMBERS", 20)
+    wanted = [Requirement(key="app", operator=Operator.IN, values=frozenset({str(n), "all"})) for n in range(8)]
+    members = tuple(policy(f"p{n}", match=Match(pod_selector=Selector((one,)))) for n, one in enumerate(wanted))
+    known = Scopes(members)
+    for number in [*range(8), *range(8)]:
+        selected = known.select(workload(labels={"app": str(number)}), REPOSITORY)
+        assert [one.name.name for one, _ in selected] == [f"p{number}"]
+        assert len(known._labelled) + len(known._distinct) <= 2
+    named = tuple(
+        policy(f"p{n}", match=Match(images=(ImageGlob.compile(f"ghcr.io/acme/app-{n}*"),))) for n in range(30)
+    )
+    known = Scopes(named)
+    for number in range(30):
+        about = known.about("shop", Repository.parse(f"ghcr.io/acme/app-{number}"))
+        assert [one.name.name for one in about] == [f"p{n}" for n in range(30) if str(number).startswith(str(n))]
+        assert sum(len(one.policies) for one in known._distinct.values()) <= 20
+
+
+def test_what_was_found_weighs_as_much_as_it_says_of_requirements() -> None:
+    """A policy may ask for hundreds of things, and a finding tells each."""
+    required = tuple(signatures(f"key-{n}") for n in range(40))
+    members, found = policies(policy(build=None, required=required)), evidence(signature("release"))
+    verdict = judge_image(members, workload(), workload().images[0], evidence=found)
+    told = sum(len(one.requirements) for one in verdict.findings)
+    assert told >= 40
+    assert members.recall._remembered >= told
 
 
 def test_reviews_by_a_summary_take_no_more_memory_than_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
