@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 TOOLS := $(BIN)/python tests/tools/build.py
-PURE := tests/architecture tests/unit tests/properties tests/decisions
+PURE := tests/architecture tests/unit tests/properties
 
 .PHONY: help
 help: ## Print this list
