@@ -17,6 +17,7 @@ from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import ControlPlane
 from tests.support.operator import API, Operator, install, put
+from tests.support.processes import wait_until
 from tests.support.prometheus import SCRAPE_SECONDS, Prometheus
 from tests.support.webhook import Webhook
 
@@ -62,6 +63,8 @@ async def under_load(folder: Path, running: Programs, rounds: int) -> AsyncItera
         async with set_stage(DemoFolder(Path(demo))) as stage:
             targets = {"webhook": running.webhook.status, "operator": running.operator.status, "demo": status_of(stage)}
             with Prometheus(folder / "prometheus", targets, RULES) as prometheus:
+                # What is asked before the first scrape is no rise of any counter.
+                await asyncio.to_thread(wait_until, lambda: prometheus.values("sum(up)") == [3.0], timeout=30.0)
                 for _ in range(rounds):
                     rows = await ask_all(stage, lambda _: None)
                     assert all(row.as_expected for row in rows)
