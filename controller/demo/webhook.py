@@ -21,7 +21,7 @@ READY_SECONDS = 20.0
 POLL_SECONDS = 0.02
 ANSWER_SECONDS = 30.0  # the longest timeout that a webhook configuration can ask for
 LOG_TAIL_CHARACTERS = 2000
-SERVES = "admission"  # how the log calls the listener for reviews
+LISTENERS = frozenset({"admission", "status"})  # as the log calls them
 # The child leads a session of its own. When this process is gone, however it went, the pipe that only it holds
 # closes, and the shell at the other end ends that session.
 GUARD = 'read -r _; kill -s KILL -- "-$1"'
@@ -33,9 +33,10 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A running webhook: where it listens, and the session that trusts its certificate."""
+    """A running webhook: where it listens for reviews and for questions about itself, and a session that trusts it."""
 
     address: str
+    status: str
     session: aiohttp.ClientSession
     log: Path
 
@@ -81,12 +82,14 @@ async def run_webhook(command: Sequence[str], folder: DemoFolder) -> AsyncIterat
             "/bin/sh", "-c", GUARD, "guard", str(child.pid), stdin=asyncio.subprocess.PIPE, start_new_session=True
         )
         try:
-            address = await _bound_address(child, folder.log)
+            addresses = await _bound_addresses(child, folder.log)
             trust = ssl.create_default_context(cafile=folder.authority)
             async with aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=trust), timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             ) as session:
-                yield Webhook(address=address, session=session, log=folder.log)
+                yield Webhook(
+                    address=addresses["admission"], status=addresses["status"], session=session, log=folder.log
+                )
         finally:
             guard.kill()
             await guard.wait()
@@ -119,13 +122,14 @@ def log_tail(log: Path) -> str:
     return log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
 
-async def _bound_address(child: asyncio.subprocess.Process, log: Path) -> str:
+async def _bound_addresses(child: asyncio.subprocess.Process, log: Path) -> dict[str, str]:
+    """Where each listener is: it is not said of all at once."""
     with suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
             while child.returncode is None:
-                address = next((line["address"] for line in _json_lines(log) if line.get("serves") == SERVES), None)
-                if address is not None:
-                    return str(address)
+                addresses = {line["serves"]: line["address"] for line in _json_lines(log) if "serves" in line}
+                if addresses.keys() >= LISTENERS:
+                    return addresses
                 await asyncio.sleep(POLL_SECONDS)
     raise DemoFailed(f"the webhook did not start\n{log_tail(log)}")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.demo.folder import DemoFolder
-from controller.demo.run import Stage, ask_all, set_stage
+from controller.demo.run import ask_all, set_stage
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import ControlPlane
@@ -61,7 +61,11 @@ async def under_load(folder: Path, running: Programs, rounds: int) -> AsyncItera
     """Scrapes everything while the demo asks all it knows so many times."""
     with tempfile.TemporaryDirectory(dir=folder) as demo:
         async with set_stage(DemoFolder(Path(demo))) as stage:
-            targets = {"webhook": running.webhook.status, "operator": running.operator.status, "demo": status_of(stage)}
+            targets = {
+                "webhook": running.webhook.status,
+                "operator": running.operator.status,
+                "demo": stage.webhook.status,
+            }
             with Prometheus(folder / "prometheus", targets, RULES) as prometheus:
                 # What is asked before the first scrape is no rise of any counter.
                 await asyncio.to_thread(wait_until, lambda: prometheus.values("sum(up)") == [3.0], timeout=30.0)
@@ -70,10 +74,6 @@ async def under_load(folder: Path, running: Programs, rounds: int) -> AsyncItera
                     assert all(row.as_expected for row in rows)
                     await asyncio.sleep(2 * SCRAPE_SECONDS)
                 yield prometheus
-
-
-def status_of(stage: Stage) -> str:
-    return next(str(line["address"]) for line in stage.webhook.log_lines() if line.get("serves") == "status")
 
 
 def filled(expression: str) -> str:
