@@ -29,8 +29,9 @@ def status_app(*, unready: Callable[[], str | None], metrics: Metrics) -> ASGIAp
     """/livez, /readyz and /metrics. Ready is 503 with the reason, until every policy is loaded (SVC-001) and from the
     moment the process is told to end. An API server that is gone is no reason: what is known goes on (SVC-002).
 
-    The two probes are answered from the first moment. What else is asked waits for the framework, which is loaded when
-    it is first needed, beside the event loop: a replica that a rollout waits for is ready without it.
+    The two probes are answered from the first moment. What else is asked waits for the framework, which is loaded
+    beside the event loop once the replica was found ready, or when it is first needed: no rollout waits for it, nor
+    does a scrape that comes later.
     """
     probes: Mapping[str, Callable[[], str | None]] = {"/livez": lambda: None, "/readyz": unready}
 
@@ -41,7 +42,10 @@ def status_app(*, unready: Callable[[], str | None], metrics: Metrics) -> ASGIAp
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         probe = probes.get(scope["path"])
         if probe is not None:
-            await _answer(send, scope["method"], probe())
+            problem = probe()
+            await _answer(send, scope["method"], problem)
+            if problem is None and probe is unready:
+                _ = framework()
         else:
             rest = await asyncio.shield(framework())
             await rest(scope, receive, send)

@@ -76,6 +76,16 @@ async def test_the_probes_are_answered_without_the_framework(monkeypatch: pytest
         await get(app, "/metrics")
 
 
+@pytest.mark.parametrize(("ready", "loading"), [(False, 0), (True, 1)])
+async def test_the_framework_is_loaded_once_the_replica_was_found_ready(*, ready: bool, loading: int) -> None:
+    app = status(ready=ready)
+    before = asyncio.all_tasks()
+    for _ in range(2):
+        await get(app, "/livez")
+        await get(app, "/readyz")
+    assert len(asyncio.all_tasks() - before) == loading
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
 async def test_the_status_port_is_only_read(path: str) -> None:
     assert (await get(status(), path, "POST"))[0] == 405
