@@ -15,7 +15,7 @@ import yaml
 
 from tests.chart.foreignkinds import install_foreign_kinds
 from tests.chart.valuesets import VALUES, rendered
-from tests.support.chart import CHART, NAMESPACE, Document, rights
+from tests.support.chart import CHART, NAMESPACE, Document, filled_in, rights
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.tools import Helm
 
@@ -145,18 +145,6 @@ def may(client: Client, account: str, verb: str, resource: str, namespace: str, 
     status, body = client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     assert status == 201, body
     return bool(body["status"]["allowed"])
-
-
-def filled_in() -> Document:
-    """A webhook that no test meets: it is about objects that nobody makes here."""
-    rule = {"operations": ["CREATE"], "apiGroups": ["x.test"], "apiVersions": ["v1"], "resources": ["xs"]}
-    return {
-        "name": "policies.navicert.dev",
-        "clientConfig": {"url": "https://127.0.0.1:1/"},
-        "rules": [rule],
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-    }
 
 
 def pod(name: str) -> Document:

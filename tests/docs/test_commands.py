@@ -13,7 +13,7 @@ import yaml
 
 from tests.chart.foreignkinds import install_foreign_kinds
 from tests.support import pki
-from tests.support.chart import CHART, Document
+from tests.support.chart import CHART, filled_in
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.pages import Block, blocks, marked
 from tests.support.reader import Reader
@@ -138,15 +138,3 @@ def shown_under(heading: str) -> str:
     """The message that stands below this heading."""
     below = TROUBLE.read_text().partition(f"### {heading}\n")[2]
     return words("\n".join(line for line in below.partition("\n###")[0].splitlines() if line.startswith("    ")))
-
-
-def filled_in() -> Document:
-    """A webhook that no test meets: it is about objects that nobody makes here."""
-    rule = {"operations": ["CREATE"], "apiGroups": ["x.test"], "apiVersions": ["v1"], "resources": ["xs"]}
-    return {
-        "name": "policies.navicert.dev",
-        "clientConfig": {"url": "https://127.0.0.1:1/"},
-        "rules": [rule],
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-    }

@@ -60,3 +60,15 @@ def _rights(rule: Rule) -> Iterator[Right]:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     )
+
+
+def filled_in() -> Document:
+    """A webhook that no test meets: it is about objects that nobody makes here."""
+    rule = {"operations": ["CREATE"], "apiGroups": ["x.test"], "apiVersions": ["v1"], "resources": ["xs"]}
+    return {
+        "name": "policies.navicert.dev",
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [rule],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
