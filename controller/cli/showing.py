@@ -100,7 +100,7 @@ def _show_finding(screen: Screen, finding: Finding) -> None:
     if finding.proven.exception:
         ticket = f", ticket {finding.proven.ticket}" if finding.proven.ticket else ""
         screen.line(f"    excused by SLSAException/{finding.proven.exception}{ticket}")
-    if finding.outcome in (Outcome.FAIL, Outcome.ERROR):
+    if finding.unmet:
         _show_what_to_do(screen, finding)
 
 
@@ -126,7 +126,7 @@ def _show_what_to_do(screen: Screen, finding: Finding) -> None:
 def _word(image: ImageVerdict) -> str:
     """As the document has it, and whether a policy complains that can't refuse."""
     answer = answer_of(image)
-    complaints = (one.policy or one.warns for one in image.findings if one.outcome in (Outcome.FAIL, Outcome.ERROR))
+    complaints = (one.policy or one.warns for one in image.findings if one.unmet)
     return _WARNED if answer == "admitted" and any(complaints) else answer
 
 
@@ -138,8 +138,7 @@ def _most_telling(image: ImageVerdict) -> Finding:
     """What refuses, else what complains, else what proves most; the first of equals."""
 
     def rank(finding: Finding) -> tuple[bool, bool, bool, bool]:
-        complains = finding.outcome in (Outcome.FAIL, Outcome.ERROR)
         fails = finding.refuses and finding.outcome is Outcome.FAIL
-        return fails, finding.refuses, complains and finding.policy is not None, finding.proven.level is not None
+        return fails, finding.refuses, finding.unmet and finding.policy is not None, finding.proven.level is not None
 
     return max(image.findings, key=rank)

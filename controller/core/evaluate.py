@@ -12,7 +12,7 @@ from controller.core.match import Applies
 from controller.core.policy import BrokenPolicy, Mode, Policy, Tags, Uncovered
 from controller.core.policyset import PolicySet
 from controller.core.question import Moment, Question
-from controller.core.reasons import Outcome, Reason
+from controller.core.reasons import Reason
 from controller.core.season import Season
 from controller.core.selection import Selected
 from controller.core.text import printable
@@ -92,10 +92,7 @@ def children_matter(findings: Iterable[Finding], evidence: Evidence) -> bool:
     if not evidence.unread or evidence.digest is None or not evidence.found:
         return False
     return any(
-        finding.outcome in (Outcome.FAIL, Outcome.ERROR)
-        and finding.policy is not None
-        and finding.reason not in _WITHOUT_EVIDENCE
-        for finding in findings
+        finding.unmet and finding.policy is not None and finding.reason not in _WITHOUT_EVIDENCE for finding in findings
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from controller.core.exception import PolicyException
 from controller.core.image import Digest, Repository
 from controller.core.policy import BrokenPolicy, Policy
-from controller.core.reasons import Outcome, Reason
+from controller.core.reasons import Reason
 from controller.core.text import printable
 from controller.core.verdict import Finding
 
@@ -37,7 +37,7 @@ class Exempting:
         (EXC-013), nor what may be one: with a policy that denies digests no image is excused of which it is not known
         what it is and what it consists of.
         """
-        if finding.outcome not in (Outcome.FAIL, Outcome.ERROR) or not self._coverable(finding, policy):
+        if not finding.unmet or not self._coverable(finding, policy):
             return finding
         covering = (one for one in self.exceptions if self._covers(one, policy, self._digest(finding)))
         exception = next(covering, None)

@@ -1,5 +1,6 @@
 """Policies as compiled: immutable, complete, and with everything they name already looked up."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -19,6 +20,11 @@ class Mode(Enum):
     ENFORCE = "Enforce"
     WARN = "Warn"
     AUDIT = "Audit"
+
+
+def strictest(modes: Collection[Mode]) -> Mode:
+    """The one of these that does most; of none that is Audit."""
+    return next((mode for mode in Mode if mode in modes), Mode.AUDIT)
 
 
 class Tags(Enum):

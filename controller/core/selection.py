@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from controller.core.match import Applies
-from controller.core.policy import BrokenPolicy, Mode, Policy
+from controller.core.policy import BrokenPolicy, Mode, Policy, strictest
 
 AnyPolicy = Policy | BrokenPolicy
 Member = tuple[AnyPolicy, Applies]
@@ -44,7 +44,7 @@ class Selected:
         object.__setattr__(self, "sound", sound)
         object.__setattr__(self, "trust_roots", frozenset().union(*(policy.trust_roots for policy in compiled)))
         modes = {policy.mode for policy, _ in self.members}
-        object.__setattr__(self, "strictest", next((mode for mode in Mode if mode in modes), Mode.AUDIT))
+        object.__setattr__(self, "strictest", strictest(modes))
         object.__setattr__(self, "denies", any(policy.deny for policy in sound))
         object.__setattr__(self, "asks_evidence", any(policy.wanted for policy in sound))
         object.__setattr__(self, "conditional", any(policy.kept for policy in sound))

@@ -38,7 +38,8 @@ class Finding:
 
     `detail` is fit to print and the same for the same facts: it holds no time of the request and no id of it.
     `requirements` tells each requirement's own outcome, where evidence was judged. `outcome` is the class of the
-    reason; `refuses` says whether this finding alone refuses the workload, `warns` whether the client is warned of it.
+    reason, `unmet` that it is a failure or an error; `refuses` says whether this finding alone refuses the workload,
+    `warns` whether the client is warned of it.
     """
 
     policy: PolicyName | None
@@ -48,6 +49,7 @@ class Finding:
     proven: Proven = field(default_factory=Proven)
     requirements: tuple[RequirementVerdict, ...] = ()
     outcome: Outcome = field(init=False, repr=False, compare=False)
+    unmet: bool = field(init=False, repr=False, compare=False)
     refuses: bool = field(init=False, repr=False, compare=False)
     warns: bool = field(init=False, repr=False, compare=False)
 
@@ -55,6 +57,7 @@ class Finding:
         outcome = self.reason.outcome
         unmet = outcome in (Outcome.FAIL, Outcome.ERROR)
         object.__setattr__(self, "outcome", outcome)
+        object.__setattr__(self, "unmet", unmet)
         object.__setattr__(self, "refuses", unmet and self.mode is Mode.ENFORCE)
         object.__setattr__(self, "warns", unmet and self.mode is Mode.WARN)
 

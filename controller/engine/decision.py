@@ -12,7 +12,7 @@ from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertErro
 from controller.core.evaluate import children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest, ImageReference
-from controller.core.policy import Mode, Uncovered
+from controller.core.policy import Mode, Uncovered, strictest
 from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
 from controller.core.reasons import Outcome, Reason
 from controller.core.season import Season
@@ -103,10 +103,7 @@ class _Review:
             if self._turn_is_over():
                 await asyncio.sleep(0)
             first.append(self._first(image))
-        looking_up = [one for one in first if not isinstance(one, ImageVerdict)]
-        if not looking_up:
-            return [one for one in first if isinstance(one, ImageVerdict)]
-        looked_up = iter(await _all(looking_up))
+        looked_up = iter(await _all([one for one in first if not isinstance(one, ImageVerdict)]))
         return [one if isinstance(one, ImageVerdict) else next(looked_up) for one in first]
 
     def _first(self, image: WorkloadImage) -> ImageVerdict | Coroutine[Any, Any, ImageVerdict]:
@@ -233,8 +230,8 @@ class _Review:
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
-    """The results in order; a single one needs no task of its own."""
-    return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
+    """The results in order; a single one needs no task of its own, and none no turn of the loop."""
+    return [await one for one in work] if len(work) <= 1 else await asyncio.gather(*work)
 
 
 def _again(
@@ -250,8 +247,8 @@ def _again(
     if evidence.digest is None or (any(not gap.roots for gap in evidence.gaps) and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
-    modes = {finding.mode for finding in verdict.findings if finding.policy and _is_unmet(finding)}
-    deadline = min(request.deadline, _until(next(mode for mode in Mode if mode in modes), circumstances))
+    modes = {finding.mode for finding in verdict.findings if finding.policy and finding.unmet}
+    deadline = min(request.deadline, _until(strictest(modes), circumstances))
     return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS, deadline=deadline)
 
 
@@ -262,18 +259,14 @@ def _settled(first: ImageVerdict, second: ImageVerdict) -> ImageVerdict:
     worth a second look takes nothing from it (CACHE-012). What the second look shows to fail does fail.
     """
     findings = tuple(
-        once if again.outcome is Outcome.ERROR and not _is_unmet(once) else again
+        once if again.outcome is Outcome.ERROR and not once.unmet else again
         for once, again in zip(first.findings, second.findings, strict=True)
     )
     return replace(second, findings=findings)
 
 
 def _unmet(verdict: ImageVerdict) -> bool:
-    return any(finding.policy and _is_unmet(finding) for finding in verdict.findings)
-
-
-def _is_unmet(finding: Finding) -> bool:
-    return finding.outcome in (Outcome.FAIL, Outcome.ERROR)
+    return any(finding.policy and finding.unmet for finding in verdict.findings)
 
 
 def _until(mode: Mode, circumstances: Circumstances) -> float:

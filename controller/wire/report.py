@@ -13,7 +13,6 @@ import msgspec
 
 from controller.core.explain import sentence
 from controller.core.policy import Mode
-from controller.core.reasons import Outcome
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict
 from controller.wire.reported import (
@@ -136,8 +135,7 @@ def part_name(name: str, number: int) -> str:
 
 
 def _result(verdict: ImageVerdict, finding: Finding, told: ReportedOutcome) -> Document:
-    refused = finding.outcome in (Outcome.FAIL, Outcome.ERROR)
-    severity = {"severity": _SEVERITIES[finding.mode]} if refused else {}
+    severity = {"severity": _SEVERITIES[finding.mode]} if finding.unmet else {}
     return {
         "source": SOURCE,
         "policy": policy_of(finding),
