@@ -35,6 +35,8 @@ SERVER = f"https://{ADDRESS}:443"
 PAUSE = "navicert.test/pause:1"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 MACHINE_PROGRAMS = ("unshare", "nsenter", "ip", "mount", "containerd", "ctr", "runc", "gcc", "apt-get", "dpkg-deb")
+ISOLATED = ("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
+FIRST_PROCESS = Path(__file__).resolve().parents[1] / "e2e" / "node.sh"
 PLUGINS = Path("/usr/lib/cni")
 CGROUPS = Path("/sys/fs/cgroup")
 PAUSE_SOURCE = """
@@ -55,7 +57,23 @@ def missing() -> list[str]:
     lacks += [f"there is no {name}" for name in MACHINE_PROGRAMS if not shutil.which(name)]
     lacks += [] if (PLUGINS / "bridge").exists() else [f"there are no network plugins in {PLUGINS}"]
     lacks += [] if (CGROUPS / "memory").exists() else ["its cgroups are not of version 1"]
-    return lacks
+    return lacks or _forbidden()
+
+
+def _forbidden() -> list[str]:
+    """What the kernel says to a node's mounts, network and cgroups: root in a container may have none of them."""
+    with tempfile.TemporaryDirectory(prefix="node-") as folder:
+        cgroup = f"navicert-{Path(folder).name}"
+        tried = subprocess.run(
+            [*ISOLATED, FIRST_PROCESS, "try"],
+            env=_settings(Path(folder), cgroup),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    _remove(cgroup)
+    return [] if tried.returncode == 0 else [f"a node's own mounts and network are forbidden: {tried.stderr.strip()}"]
 
 
 def pause_image(folder: Path, *, named: str = "pause") -> Image:
@@ -148,9 +166,7 @@ class Node:
 
     def _end(self) -> None:
         self._process.stop()
-        for controller in CGROUPS.iterdir():
-            if (controller / self._cgroup).is_dir():
-                wait_until(partial(_removed, controller / self._cgroup), timeout=20)
+        _remove(self._cgroup)
 
     def __enter__(self) -> Self:
         return self
@@ -187,22 +203,9 @@ class Node:
         for name in PROGRAMS:
             if not (programs / name).exists():
                 (programs / name).symlink_to(binary(name))
-        settings = {
-            "ROOT": self.folder,
-            "BIN": programs,
-            "CGROUP": self._cgroup,
-            "NODE_IP": ADDRESS,
-            "PAUSE": PAUSE,
-            "SERVICE_IP": SERVICE_ADDRESS,
-            "SERVICES": SERVICES,
-            "PODS": PODS,
-        }
-        command: Sequence[str | Path] = [
-            *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"),
-            Path(__file__).resolve().parents[1] / "e2e" / "node.sh",
-        ]
-        env = {"PATH": os.environ["PATH"], **{name: str(value) for name, value in settings.items()}}
-        self._process = Process(command, log=self.folder / "logs" / "init.log", env=env)
+        command: Sequence[str | Path] = [*ISOLATED, FIRST_PROCESS]
+        settings = _settings(self.folder, self._cgroup)
+        self._process = Process(command, log=self.folder / "logs" / "init.log", env=settings)
         self._process.wait_ready((self.folder / "containerd.sock").exists)
         self._init = int(Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0])
         with self.entered():
@@ -230,6 +233,27 @@ def main() -> int:
     lacks = missing()
     sys.stdout.write("; ".join(lacks))
     return 1 if lacks else 0
+
+
+def _settings(folder: Path, cgroup: str) -> dict[str, str]:
+    """The environment of the first process."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ROOT": str(folder),
+        "BIN": str(folder / "bin"),
+        "CGROUP": cgroup,
+        "NODE_IP": ADDRESS,
+        "PAUSE": PAUSE,
+        "SERVICE_IP": SERVICE_ADDRESS,
+        "SERVICES": SERVICES,
+        "PODS": PODS,
+    }
+
+
+def _remove(cgroup: str) -> None:
+    for controller in CGROUPS.iterdir():
+        if (controller / cgroup).is_dir():
+            wait_until(partial(_removed, controller / cgroup), timeout=60)
 
 
 def _set_network(descriptor: int) -> None:
