@@ -107,8 +107,9 @@ def _findings(
     """What each policy finds, exceptions aside.
 
     For equal facts that is worked out once in a season. Besides evidence, policies and time these are all that has a
-    say: conditions pay for the size of the labels, and one that looks at anything in the workload ends the season.
-    Where the evidence of dependencies is at hand, it is judged anew.
+    say: conditions pay for the size of the labels, and one that looks at anything in the workload ends the season. The
+    namespace has decided which policies are about it, and is told only where that is not known. Where the evidence of
+    dependencies is at hand, it is judged anew.
     """
     if evidence is None or image.reference is None:
         return tuple([_judge(workload, image, policy, applies, evidence, None) for policy, applies in selected])
@@ -121,7 +122,8 @@ def _findings(
     if moment.dependencies:
         return judge(Season(moment.now))
     paid = size_of_labels(workload.labels) if selected.conditional else 0
-    about = (reference, workload.form, workload.namespace, paid, moment.work)
+    work = moment.work if selected.conditional else 0
+    about = (reference, workload.form, workload.namespace if selected.unsure else None, paid, work)
     return policies.recall.meanwhile(evidence, selected, about, moment.now, judge)
 
 

@@ -175,6 +175,29 @@ def test_another_user_name_and_pod_are_no_part_of_it() -> None:
     assert counted.asked == 1
 
 
+def test_the_namespace_is_no_part_of_it_where_the_same_policies_surely_apply() -> None:
+    """The first pod of a namespace finds what was found for another: a cluster has many namespaces and few images."""
+    members = policies(policy(match=Match(images=IMAGES, namespace_selector=WEB)))
+    web, db, unknown = {"app": "web"}, {"app": "db"}, None
+    told = {
+        (name, known and known["app"]): replace(
+            SEED, pod=replace(workload(namespace=name), namespace_labels=known)
+        ).judged(members)
+        for name in ("shop", "other")
+        for known in (web, db, unknown)
+    }
+    assert told["shop", "web"].findings is told["other", "web"].findings
+    assert [len(told[name, "db"].findings) for name in ("shop", "other")] == [1, 1]
+    assert told["shop", "db"].findings[0].reason is told["other", "db"].findings[0].reason is Reason.Uncovered
+    assert [name in told[name, None].findings[0].detail for name in ("shop", "other")] == [True, True]
+
+
+def test_what_conditions_may_cost_is_no_part_of_it_where_there_are_none() -> None:
+    members = policies(policy())
+    costly = replace(SEED, pod=labelled(app="x" * 999), moment=replace(SEED.moment, work=1))
+    assert costly.judged(members).findings is SEED.judged(members).findings
+
+
 def test_labels_count_by_their_size_and_none_is_kept() -> None:
     """Who makes pods chooses their labels: what is remembered must not grow with them."""
     counted = Counted(lambda _: Held.TRUE, lasting=True)
