@@ -1,9 +1,10 @@
 """Evaluating policies on the evidence of one image: facts in, findings out. No I/O, no clock."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from controller.core.answer import Answer, ignorance
+from controller.core.condition import Facts
 from controller.core.evidence import Evidence
 from controller.core.exempting import Exempting
 from controller.core.image import Digest, ImageReference
@@ -13,11 +14,11 @@ from controller.core.policy import BrokenPolicy, Mode, Policy, Tags, Uncovered
 from controller.core.policyset import PolicySet
 from controller.core.question import Moment, Question
 from controller.core.reasons import Reason
-from controller.core.season import Season
+from controller.core.season import Said, Season
 from controller.core.selection import Selected
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict
-from controller.core.work import size_of_labels
+from controller.core.work import OF_ASKING_AGAIN, Work, size_of_labels
 from controller.core.workload import Form, Workload, WorkloadImage
 
 _UNCOVERED = {
@@ -107,11 +108,11 @@ def _findings(
     """What each policy finds, exceptions aside.
 
     For equal facts that is worked out once in a season. Besides evidence, policies and time these are all that has a
-    say: conditions pay for the size of the labels, and one that looks at anything in the workload ends the season. The
+    say: conditions pay for the size of the labels, and those that look at the time or the workload are asked again. The
     namespace has decided which policies are about it, and is told only where that is not known. Where the evidence of
     dependencies is at hand, it is judged anew.
     """
-    if evidence is None or image.reference is None:
+    if evidence is None or evidence.digest is None or image.reference is None:
         return tuple([_judge(workload, image, policy, applies, evidence, None) for policy, applies in selected])
     reference = image.reference
 
@@ -124,7 +125,30 @@ def _findings(
     paid = size_of_labels(workload.labels) if selected.conditional else 0
     work = moment.work if selected.conditional else 0
     about = (reference, workload.form, workload.namespace if selected.unsure else None, paid, work)
-    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge)
+    still = _asking_again(workload, reference, evidence.digest, moment)
+    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge, still)
+
+
+def _asking_again(
+    workload: Workload, reference: ImageReference, digest: Digest, moment: Moment
+) -> Callable[[Said], bool]:
+    """Whether a condition says of this review what it said of another. What that may cost is little, and is no part of
+    what judging may cost."""
+    work = Work(moment.work // OF_ASKING_AGAIN)
+
+    def still(said: Said) -> bool:
+        condition, statement, held = said
+        facts = Facts(
+            statement=statement,
+            reference=reference,
+            digest=digest,
+            workload=workload,
+            now=moment.now,
+            work=work,
+        )
+        return condition.test(facts)[0] is held
+
+    return still
 
 
 def _exempting(

@@ -5,6 +5,7 @@ from typing import TypeVar, cast
 
 MAX_WORK = 1024 * 1024  # values that steps look at while one image is judged; at 250 ns at most each (measured)
 MAX_WORK_OF_REVIEW = 8 * MAX_WORK  # for all images of one workload, in equal parts
+OF_ASKING_AGAIN = 8  # so small a part may go into finding out that conditions say of another review the same
 
 BYTES_OF_VALUE = 32  # that cost no more than one value does
 
