@@ -16,7 +16,7 @@ def condition_miss(conditions: Collection[Condition], statement: VerifiedStateme
     """The first condition that is not true of this statement. What can't be evaluated is never true (POL-015)."""
     if not conditions:
         return None
-    facts = question.facts(statement)
+    facts = question.view.beside(statement)
     for condition in conditions:
         held, why = condition.test(facts)
         question.season.hear(condition, statement, held)

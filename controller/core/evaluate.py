@@ -1,10 +1,10 @@
 """Evaluating policies on the evidence of one image: facts in, findings out. No I/O, no clock."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from controller.core.answer import Answer, ignorance
-from controller.core.condition import Facts
+from controller.core.condition import View
 from controller.core.evidence import Evidence
 from controller.core.exempting import Exempting
 from controller.core.image import Digest, ImageReference
@@ -18,7 +18,7 @@ from controller.core.season import Said, Season
 from controller.core.selection import Selected
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict
-from controller.core.work import OF_ASKING_AGAIN, Work, size_of_labels
+from controller.core.work import OF_ASKING_AGAIN, size_of_labels
 from controller.core.workload import Form, Workload, WorkloadImage
 
 _UNCOVERED = {
@@ -125,30 +125,13 @@ def _findings(
     paid = size_of_labels(workload.labels) if selected.conditional else 0
     work = moment.work if selected.conditional else 0
     about = (reference, workload.form, workload.namespace if selected.unsure else None, paid, work)
-    still = _asking_again(workload, reference, evidence.digest, moment)
-    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge, still)
-
-
-def _asking_again(
-    workload: Workload, reference: ImageReference, digest: Digest, moment: Moment
-) -> Callable[[Said], bool]:
-    """Whether a condition says of this review what it said of another. What that may cost is little, and is no part of
-    what judging may cost."""
-    work = Work(moment.work // OF_ASKING_AGAIN)
+    units = moment.work // OF_ASKING_AGAIN  # apart from what judging may cost
+    view = View(reference=reference, digest=evidence.digest, workload=workload, now=moment.now, units=units)
 
     def still(said: Said) -> bool:
-        condition, statement, held = said
-        facts = Facts(
-            statement=statement,
-            reference=reference,
-            digest=digest,
-            workload=workload,
-            now=moment.now,
-            work=work,
-        )
-        return condition.test(facts)[0] is held
+        return said.condition.test(view.beside(said.statement))[0] is said.held
 
-    return still
+    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge, still)
 
 
 def _exempting(
