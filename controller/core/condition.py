@@ -1,14 +1,18 @@
 """Conditions of a policy on one statement: what they are asked about, and what they can answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import partial
+from typing import TypeVar, cast
 
 from controller.core.evidence import VerifiedStatement
 from controller.core.image import Digest, ImageReference
 from controller.core.work import Work
 from controller.core.workload import Workload
+
+_T = TypeVar("_T")
 
 
 class Held(Enum):
@@ -32,6 +36,34 @@ class Facts:
     workload: Workload
     now: datetime
     work: Work = field(default_factory=Work, compare=False, repr=False)
+    _known: dict[Hashable, object] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """What `make` gives, made once for all expressions that are asked about this. It pays for itself."""
+        if key not in self._known:
+            self._known[key] = make()
+        return cast("_T", self._known[key])
+
+
+class View:
+    """One image in one review, as conditions see it beside each statement: within so many units of work in all."""
+
+    __slots__ = ("_beside", "_known")
+
+    def __init__(
+        self, *, reference: ImageReference, digest: Digest, workload: Workload, now: datetime, units: int
+    ) -> None:
+        """`now` is aware."""
+        made = partial(Facts, reference=reference, digest=digest, workload=workload, now=now, work=Work(units))
+        self._beside: Callable[..., Facts] = made
+        self._known: dict[int, Facts] = {}
+
+    def beside(self, statement: VerifiedStatement) -> Facts:
+        """One object for all conditions that are asked about a statement, so that they share what it takes to look."""
+        known = self._known.get(id(statement))
+        if known is None:
+            known = self._known[id(statement)] = self._beside(statement=statement)
+        return known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

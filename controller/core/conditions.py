@@ -13,17 +13,13 @@ from controller.core.text import printable
 
 
 def condition_miss(conditions: Collection[Condition], statement: VerifiedStatement, question: Question) -> Miss | None:
-    """The first condition that is not true of this statement. What can't be evaluated is never true (POL-015).
-
-    It may be evaluated next time, when there is more memory: errors are for this review alone.
-    """
+    """The first condition that is not true of this statement. What can't be evaluated is never true (POL-015)."""
     if not conditions:
         return None
-    facts = question.facts(statement)
+    facts = question.view.beside(statement)
     for condition in conditions:
         held, why = condition.test(facts)
-        if not condition.lasting or held is Held.ERROR:
-            question.season.end()
+        question.season.hear(condition, statement, held)
         if held is Held.TRUE:
             continue
         name = printable(condition.name, limit=63)

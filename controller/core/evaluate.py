@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from controller.core.answer import Answer, ignorance
+from controller.core.condition import View
 from controller.core.evidence import Evidence
 from controller.core.exempting import Exempting
 from controller.core.image import Digest, ImageReference
@@ -13,11 +14,11 @@ from controller.core.policy import BrokenPolicy, Mode, Policy, Tags, Uncovered
 from controller.core.policyset import PolicySet
 from controller.core.question import Moment, Question
 from controller.core.reasons import Reason
-from controller.core.season import Season
+from controller.core.season import Said, Season
 from controller.core.selection import Selected
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict
-from controller.core.work import size_of_labels
+from controller.core.work import OF_ASKING_AGAIN, size_of_labels
 from controller.core.workload import Form, Workload, WorkloadImage
 
 _UNCOVERED = {
@@ -107,10 +108,11 @@ def _findings(
     """What each policy finds, exceptions aside.
 
     For equal facts that is worked out once in a season. Besides evidence, policies and time these are all that has a
-    say: conditions pay for the size of the labels, and one that looks at anything in the workload ends the season.
-    Where the evidence of dependencies is at hand, it is judged anew.
+    say: conditions pay for the size of the labels, and those that look at the time or the workload are asked again. The
+    namespace has decided which policies are about it, and is told only where that is not known. Where the evidence of
+    dependencies is at hand, it is judged anew.
     """
-    if evidence is None or image.reference is None:
+    if evidence is None or evidence.digest is None or image.reference is None:
         return tuple([_judge(workload, image, policy, applies, evidence, None) for policy, applies in selected])
     reference = image.reference
 
@@ -121,8 +123,15 @@ def _findings(
     if moment.dependencies:
         return judge(Season(moment.now))
     paid = size_of_labels(workload.labels) if selected.conditional else 0
-    about = (reference, workload.form, workload.namespace, paid, moment.work)
-    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge)
+    work = moment.work if selected.conditional else 0
+    about = (reference, workload.form, workload.namespace if selected.unsure else None, paid, work)
+    units = moment.work // OF_ASKING_AGAIN  # apart from what judging may cost
+    view = View(reference=reference, digest=evidence.digest, workload=workload, now=moment.now, units=units)
+
+    def still(said: Said) -> bool:
+        return said.condition.test(view.beside(said.statement))[0] is said.held
+
+    return policies.recall.meanwhile(evidence, selected, about, moment.now, judge, still)
 
 
 def _exempting(

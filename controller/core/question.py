@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from controller.core.condition import Facts
+from controller.core.condition import View
 from controller.core.evidence import Evidence, Kind, VerifiedStatement
 from controller.core.image import Digest, ImageReference
 from controller.core.policy import Uncovered
@@ -14,7 +14,7 @@ from controller.core.recall import Recall
 from controller.core.season import Season
 from controller.core.slsa import TrustedBuilder
 from controller.core.testimony import Testimony, testimonies
-from controller.core.work import MAX_WORK, Work
+from controller.core.work import MAX_WORK
 from controller.core.workload import Workload
 
 EXCEPTION_MAXIMUM = timedelta(days=90)  # unless the settings say otherwise
@@ -42,21 +42,19 @@ class Question:
 
     `testimonies` are the provenance statements of the image and of its children, by the digest they are about.
     `unrooted` tells which builders could not be asked. `source_summaries` are about commits, so it makes no difference
-    beside which of them they were found. Whatever asks about the time asks `season`, which then knows how long the
-    answer holds.
+    beside which of them they were found. `view` is what conditions see. Whatever asks about the time asks `season`,
+    which then knows how long the answer holds.
     """
 
-    workload: Workload
     reference: ImageReference
     moment: Moment
     evidence: Evidence
-    digest: Digest
     builders: tuple[TrustedBuilder, ...]
     unrooted: tuple[str, ...]
     recall: Recall
     testimonies: Mapping[Digest, tuple[Testimony, ...]]
     source_summaries: tuple[VerifiedStatement, ...]
-    work: Work
+    view: View
     season: Season
 
     @classmethod
@@ -81,11 +79,9 @@ class Question:
         builders = policies.ranked_builders
         everything = (evidence, *evidence.children)
         return cls(
-            workload=workload,
             reference=reference,
             moment=moment,
             evidence=evidence,
-            digest=evidence.digest,
             builders=builders,
             unrooted=policies.unrooted,
             recall=policies.recall,
@@ -97,21 +93,12 @@ class Question:
             source_summaries=tuple(
                 statement for one in everything for statement in one.statements if statement.kind is Kind.SOURCE_SUMMARY
             ),
-            work=Work(moment.work),
+            view=View(
+                reference=reference, digest=evidence.digest, workload=workload, now=moment.now, units=moment.work
+            ),
             season=season,
         )
 
     def heard(self, evidence: Evidence) -> tuple[Testimony, ...]:
         """The provenance about the image, or the child of it, whose evidence this is."""
         return self.testimonies.get(evidence.digest, ()) if evidence.digest is not None else ()
-
-    def facts(self, statement: VerifiedStatement) -> Facts:
-        """What a condition may look at besides its statement."""
-        return Facts(
-            statement=statement,
-            reference=self.reference,
-            digest=self.digest,
-            workload=self.workload,
-            now=self.moment.now,
-            work=self.work,
-        )

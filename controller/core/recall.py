@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from controller.core.evidence import Evidence
-from controller.core.season import Season
+from controller.core.season import Said, Season
 from controller.core.verdict import Finding
 
 MAX_REMEMBERED = 16384  # results and what they say of requirements, over all evidence
@@ -22,10 +22,11 @@ _Result = tuple[object, object, int]  # what was asked, what came of it, and how
 
 @dataclass(frozen=True, slots=True)
 class _Spell:
-    """What was found, and from when until when it holds; both ends are inside."""
+    """What was found, from when until when it holds (both ends are inside), and what conditions said of it."""
 
     first: datetime
     last: datetime
+    said: tuple[Said, ...]
     made: tuple[Finding, ...]
 
 
@@ -58,22 +59,26 @@ class Recall:
         about: Hashable,
         now: datetime,
         make: Callable[[Season], tuple[Finding, ...]],
+        still: Callable[[Said], bool],
     ) -> tuple[Finding, ...]:
         """As `once`, where the time has a say: what `make` gave at a time in the same season, if that lasts.
 
-        `make` must ask its season whatever it asks about the time, and end it for all else that the result hangs on.
+        `make` must ask its season whatever it asks about the time, and let it hear every condition that it asks.
+        `still` tells whether a condition that looked at more than these facts comes out the same this time: only where
+        all do is anything found again.
         """
         place = (id(asked), about)
         known = self._results(evidence).get(place)
         if known is not None and known[0] is asked:
             spell = cast("_Spell", known[1])
-            if spell.first <= now <= spell.last:
+            if spell.first <= now <= spell.last and all(map(still, spell.said)):
                 return spell.made
         season = Season(now)
         made = make(season)
         if season.lasting:
-            weight = 1 + sum(1 + len(one.requirements) for one in made)
-            self._keep(evidence, place, (asked, _Spell(season.first, season.last, made), weight))
+            spell = _Spell(season.first, season.last, tuple(season.said), made)
+            weight = 1 + len(spell.said) + sum(1 + len(one.requirements) for one in made)
+            self._keep(evidence, place, (asked, spell, weight))
         return made
 
     def _keep(self, evidence: Evidence, place: _Place, result: _Result) -> None:

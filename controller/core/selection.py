@@ -18,9 +18,9 @@ class Selected:
 
     `sound` are those that can be judged and surely apply, `trust_roots` those that any of them names, `strictest` is
     the strictest mode. `denies` says that one that is sound denies digests, `asks_evidence` that one asks for evidence,
-    and `conditional` that some condition has a say. `covers` tells whether a ClusterSLSAPolicy in
-    Enforce or Warn judges an image whose reference can be read, and `covers_unread` any other: a tenant's own policy
-    covers nothing (POL-024).
+    `conditional` that some condition has a say, and `unsure` that it is not known of one whether it applies. `covers`
+    tells whether a ClusterSLSAPolicy in Enforce or Warn judges an image whose reference can be read, and
+    `covers_unread` any other: a tenant's own policy covers nothing (POL-024).
 
     Under Enforce whatever keeps a policy from being judged refuses by itself. Under Warn it would only warn, so there
     ignorance does not cover: a broken policy, an unknown scope, a reference that could be any image. A policy that
@@ -34,6 +34,7 @@ class Selected:
     denies: bool = field(init=False)
     asks_evidence: bool = field(init=False)
     conditional: bool = field(init=False)
+    unsure: bool = field(init=False)
     covers: bool = field(init=False)
     covers_unread: bool = field(init=False)
 
@@ -48,6 +49,7 @@ class Selected:
         object.__setattr__(self, "denies", any(policy.deny for policy in sound))
         object.__setattr__(self, "asks_evidence", any(policy.wanted for policy in sound))
         object.__setattr__(self, "conditional", any(policy.kept for policy in sound))
+        object.__setattr__(self, "unsure", any(applies is Applies.UNKNOWN for _, applies in self.members))
         object.__setattr__(self, "covers", any(_covers(policy, applies) for policy, applies in covering))
         object.__setattr__(self, "covers_unread", any(policy.mode is Mode.ENFORCE for policy, _ in covering))
 

@@ -1,27 +1,24 @@
-"""How much conditions may cost while one image is judged, and what was converted for them meanwhile."""
+"""How much conditions may cost while one image is judged."""
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar, cast
+from collections.abc import Mapping
 
 MAX_WORK = 1024 * 1024  # values that steps look at while one image is judged; at 250 ns at most each (measured)
 MAX_WORK_OF_REVIEW = 8 * MAX_WORK  # for all images of one workload, in equal parts
+OF_ASKING_AGAIN = 8  # so small a part may go into finding out that conditions say of another review the same
 
 BYTES_OF_VALUE = 32  # that cost no more than one value does
-
-_T = TypeVar("_T")
 
 
 class Work:
     """What is left of a number of units, counted and never timed: the same facts in the same order end alike (POL-016).
 
-    Belongs to one judgement of one image. What is remembered goes with it, and is bounded by what making it costs.
+    Belongs to one judgement of one image.
     """
 
-    __slots__ = ("_known", "_left")
+    __slots__ = ("_left",)
 
     def __init__(self, units: int = MAX_WORK) -> None:
         self._left = units
-        self._known: dict[Hashable, object] = {}
 
     def spend(self, units: int) -> bool:
         """Take so many units; where fewer are left, take none and say False."""
@@ -29,14 +26,6 @@ class Work:
             return False
         self._left -= units
         return True
-
-    def once(self, key: Hashable, units: int, make: Callable[[], _T]) -> _T | None:
-        """What `make` gives, made and paid once for equal keys; None when there is not enough left."""
-        if key not in self._known:
-            if not self.spend(units):
-                return None
-            self._known[key] = make()
-        return cast("_T", self._known[key])
 
 
 def size_of_labels(labels: Mapping[str, str]) -> int:

@@ -5,9 +5,9 @@ The engine bounds depth (32) and iterations (10,000); `controller.expressions.bo
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache, partial
+from typing import NamedTuple
 
 import msgspec
 from cel_expr_python.cel import Activation, Env, Expression, NewEnv, Type
@@ -17,7 +17,7 @@ from controller.core.text import printable
 from controller.core.work import BYTES_OF_VALUE, MAX_WORK, size_of_labels
 from controller.expressions.bounds import Cost, bound_cost
 from controller.expressions.members import member_problem
-from controller.expressions.variables import TYPES, variables
+from controller.expressions.variables import TYPES, provenance_of, variables
 
 MAX_EXPRESSION_CHARACTERS = 4096
 MAX_PREDICATE_BYTES = 512 * 1024
@@ -69,7 +69,7 @@ def _compiled(expression: str, use: Use) -> Callable[[Facts], tuple[Held, str]] 
     unknown = member_problem(compiled.serialize())
     if unknown is not None:
         return unknown
-    return partial(_test, compiled, cost, use)
+    return partial(_test, compiled, cost, use, cost.roots & _OF_PREDICATE)
 
 
 @cache
@@ -89,17 +89,17 @@ def _lasts(use: Use, expression: str) -> bool:
         return True
 
 
-def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Held, str]:
+def _test(compiled: Expression, cost: Cost, use: Use, of_predicate: frozenset[str], facts: Facts) -> tuple[Held, str]:
     predicate = facts.statement.predicate
     if "predicate" in cost.roots and predicate is None:
         return Held.ERROR, "the predicate of this statement is not there"
-    if cost.roots & _OF_PREDICATE and len(predicate or b"") > MAX_PREDICATE_BYTES:
+    if of_predicate and len(predicate or b"") > MAX_PREDICATE_BYTES:
         return Held.ERROR, f"the predicate has more than {MAX_PREDICATE_BYTES} bytes"
     try:
-        activation = _activation(use, cost.roots & _OF_PREDICATE, facts)
-        if activation is None or not facts.work.spend(cost.steps * _size(cost.roots, facts)):
+        found = facts.once((use, of_predicate), partial(_converted, use, of_predicate, facts))
+        if found is None or not facts.work.spend(cost.steps * found.size(cost.roots)):
             return Held.ERROR, f"the conditions on this image cost more than {MAX_WORK} steps over values in all"
-        value = compiled.eval(activation)
+        value = compiled.eval(found.activation)
         if value.type() == Type.BOOL:
             return (Held.TRUE, "") if value.plain_value() is True else (Held.FALSE, "")
         told = value.value() if value.type() == Type.ERROR else "not a boolean"
@@ -108,59 +108,41 @@ def _test(compiled: Expression, cost: Cost, use: Use, facts: Facts) -> tuple[Hel
     return Held.ERROR, printable(str(told))
 
 
-def _size(looked_at: Collection[str], facts: Facts) -> int:
-    """How many values there are at most, counted by their punctuation; long texts count by their length."""
-    size = LEAST_SIZE
-    if "workload" in looked_at:
-        size += size_of_labels(facts.workload.labels)
-    if not _OF_PREDICATE.isdisjoint(looked_at):
-        predicate = facts.statement.predicate or b""
-        size += sum(map(predicate.count, _PUNCTUATION)) + len(predicate) // BYTES_OF_VALUE
-    return size
-
-
 def _told(error: Exception) -> str:
     """The engine's own words without the picture of the expression that follows them."""
     first = str(error).partition("\n")[0]
     return printable(first.removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: <input>:"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """The facts that an activation was made from: the same objects, as comparing all they hold would cost too much."""
+class _Converted(NamedTuple):
+    """The variables as the engine takes them, and how many values labels and what they hold of the predicate are."""
 
-    use: Use
-    facts: Facts
+    activation: Activation
+    labels: int
+    predicate: int
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Look):
-            return NotImplemented
-        ours, theirs = self.facts, other.facts
-        same = ours.statement is theirs.statement and ours.workload is theirs.workload
-        return same and (self.use, ours.reference, ours.digest, ours.now) == (
-            other.use,
-            theirs.reference,
-            theirs.digest,
-            theirs.now,
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.facts.statement.payload.hex, self.facts.now))
+    def size(self, looked_at: Collection[str]) -> int:
+        """How many values these variables are at most."""
+        return LEAST_SIZE + self.predicate + (self.labels if "workload" in looked_at else 0)
 
 
-def _activation(use: Use, of_predicate: frozenset[str], facts: Facts) -> Activation | None:
-    """The variables, converted and paid once for all expressions of a judgement that look at the same facts.
+def _converted(use: Use, of_predicate: frozenset[str], facts: Facts) -> _Converted | None:
+    """Made and paid once for all expressions of a judgement that look at the same facts.
 
     None when what is left does not pay for it.
     """
-    units = CONVERSION_STEPS * _size({"workload", *of_predicate}, facts)
-    return facts.work.once((_Look(use, facts), of_predicate), units, partial(_convert, use, of_predicate, facts))
-
-
-def _convert(use: Use, of_predicate: frozenset[str], facts: Facts) -> Activation:
+    labels = size_of_labels(facts.workload.labels)
+    predicate = _size_of(facts.statement.predicate or b"") if of_predicate else 0
+    if not facts.work.spend(CONVERSION_STEPS * (LEAST_SIZE + labels + predicate)):
+        return None
     values = variables(facts)
-    if "provenance" not in of_predicate:
-        values.pop("provenance")
+    if "provenance" in of_predicate:
+        values["provenance"] = provenance_of(facts.statement)
     if "predicate" in of_predicate:
         values["predicate"] = msgspec.json.decode(facts.statement.predicate or b"")
-    return _environment(use).Activation(values)
+    return _Converted(_environment(use).Activation(values), labels, predicate)
+
+
+def _size_of(predicate: bytes) -> int:
+    """How many values it has at most, counted by their punctuation; long texts count by their length."""
+    return sum(map(predicate.count, _PUNCTUATION)) + len(predicate) // BYTES_OF_VALUE

@@ -4,14 +4,15 @@ What is not known is left out, never null: `has()` tells. Texts are exactly thos
 timestamp, `statement.signedAt` RFC 3339 text: `timestamp(statement.signedAt)`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 
 from cel_expr_python.cel import Type
 
 from controller.core.condition import Facts
 from controller.core.evidence import VerifiedStatement
-from controller.core.provenance import Dependency, Provenance, SourceClaim
-from controller.core.signer import CertificateSigner, KeySigner, Signer
+from controller.core.provenance import Dependency, SourceClaim
+from controller.core.signer import CertificateSigner, Extensions, KeySigner, Signer
 from controller.expressions.extensions import EXTENSIONS
 
 Values = dict[str, object]
@@ -27,14 +28,15 @@ TYPES: Mapping[str, Type] = {
     "now": Type.TIMESTAMP,
 }
 """The types that expressions are compiled against."""
+_CARRIED: Callable[[Extensions], tuple[str | None, ...]] = attrgetter(*EXTENSIONS.values())
 
 
 def variables(facts: Facts) -> Values:
-    """The value of every variable but `predicate`; `certificate` is empty where no certificate signed."""
+    """The value of every variable but `predicate` and `provenance`, which others decide the size of; `certificate` is
+    empty where no certificate signed."""
     statement = facts.statement
     signer = statement.signer
     return {
-        "provenance": {} if statement.provenance is None else _provenance(statement.provenance),
         "statement": _statement(statement),
         "certificate": _certificate(signer) if isinstance(signer, CertificateSigner) else {},
         "image": _image(facts),
@@ -52,7 +54,11 @@ def _known(values: Iterable[tuple[str, object]]) -> Values:
     return {name: value for name, value in values if value is not None}
 
 
-def _provenance(provenance: Provenance) -> Values:
+def provenance_of(statement: VerifiedStatement) -> Values:
+    """The value of `provenance`; empty where it is none."""
+    provenance = statement.provenance
+    if provenance is None:
+        return {}
     return _known(
         (
             ("builderID", provenance.builder_id),
@@ -106,7 +112,7 @@ def _signer(signer: Signer) -> Values:
 
 
 def _certificate(signer: CertificateSigner) -> Values:
-    carried = ((name, getattr(signer.extensions, field)) for name, field in EXTENSIONS.items())
+    carried = zip(EXTENSIONS, _CARRIED(signer.extensions), strict=True)
     return {
         "issuer": signer.issuer,
         "subject": signer.subject,

@@ -1,23 +1,27 @@
 """What judging costs as policies grow in number: a review pays for those that match."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
+from controller.core.evidence import Evidence
+from controller.core.image import Digest
 from controller.core.match import Match
 from controller.core.patterns import ImageGlob
 from controller.core.policy import Uncovered
 from controller.core.policyset import PolicySet
+from controller.engine.decision import NO_DEPENDENCIES
 from tests.bench.measure import Cost, Ratio, cpu_cost, side_by_side
 from tests.bench.pods import EvidenceByRepository, attested, judge_pod, pod, twenty_policies
-from tests.support.facts import NOW, evidence, judge_image, policies, policy, provenance, workload
+from tests.support.facts import NOW, OTHER, evidence, judge_image, moment, policies, policy, provenance, workload
 
 FOUND = evidence(provenance())
 POD = workload()
+OF_ANOTHER = {OTHER: Evidence(digest=OTHER)}  # which none of the policies asks about
 
 TIMES = 100  # pods a round
 PODS = 9 * TIMES
-OF_PROVENANCE = "!has(provenance.externalParameters.inputs.debug)"
-OF_WORKLOAD = "workload.labels['app'] == 'shop'"
+OF_PROVENANCE = "!has(provenance.externalParameters.inputs.debug{})"
+OF_WORKLOAD = "workload.labels['app'] == 'shop' && !has(workload.labels.debug{})"
 
 
 def measure() -> Iterator[Ratio | Cost]:
@@ -30,27 +34,40 @@ def _pods() -> Iterator[Cost]:
 
     Each is another pod at another time, as the replicas of a Deployment are. What the policies found of an image is
     remembered while nothing that has a say has changed: the first rows are what it costs to find that out, to select,
-    and to conclude. What a condition says is remembered unless it looks at the pod or at the time. What is read from
-    statements is remembered with them, whatever asks; the last rows are the first judgement, before anything is.
+    and to conclude, in a namespace that is known and in one that is new. Conditions on the pod are asked each time.
+    Beside the evidence of dependencies no finding is remembered: that row is judging itself, by what is read from
+    statements once for them all. The last row is the first judgement, before anything is.
     """
     conditions = {"": None, ", a condition each": OF_PROVENANCE, ", a condition on the pod each": OF_WORKLOAD}
     for told, condition in conditions.items():
         members, found, goal = twenty_policies(condition=condition), attested(), 0.6 if condition else 0.3
         same = [found] * PODS
-        yield cpu_cost(f"another pod of the same 3 images{told}", _judging(members, same), goal=goal, times=TIMES)
-        if condition != OF_WORKLOAD:
-            anew = _judging(members, same, namespace="shop-{}")
-            yield cpu_cost(f"the same, its findings not remembered{told}", anew, goal=goal, times=TIMES)
+        rows = {
+            "another pod of the same 3 images": _judging(members, same),
+            "the same, the first in its namespace": _judging(members, same, namespace="shop-{}"),
+            "the same, its findings not remembered": _judging(members, same, dependencies=OF_ANOTHER),
+        }
+        for name, judging in rows.items():
+            yield cpu_cost(f"{name}{told}", judging, goal=goal, times=TIMES)
         first = _judging(members, [attested() for _ in range(PODS)], namespace="shop-{}")
         yield cpu_cost(f"the same, nothing remembered{told}", first, times=TIMES)
 
 
 def _judging(
-    members: PolicySet, found: list[EvidenceByRepository], *, namespace: str = "shop"
+    members: PolicySet,
+    found: list[EvidenceByRepository],
+    *,
+    namespace: str = "shop",
+    dependencies: Mapping[Digest, Evidence] = NO_DEPENDENCIES,
 ) -> Callable[[int], object]:
-    """Judges one pod after the other by its evidence; what is in another namespace than all before is found anew."""
+    """Judges one pod after the other by its evidence."""
     pods = [pod(one, number, namespace=namespace.format(number)) for number, one in enumerate(found)]
-    return lambda number: judge_pod(members, pods[number], found[number], NOW + timedelta(seconds=number))
+
+    def judge(number: int) -> object:
+        at = moment(now=NOW + timedelta(seconds=number), dependencies=dependencies)
+        return judge_pod(members, pods[number], found[number], at)
+
+    return judge
 
 
 def _many() -> Iterator[Ratio]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from controller.core.condition import Condition
 from controller.core.evaluate import judge_image, select
@@ -14,6 +14,7 @@ from controller.core.patterns import Glob, ImageGlob
 from controller.core.policy import Policy
 from controller.core.policyset import PolicySet
 from controller.core.provenance import Provenance, SourceClaim
+from controller.core.question import Moment
 from controller.core.requirements import BuildRequirement
 from controller.core.signer import CertificateSigner, Extensions, SubjectType
 from controller.core.slsa import SourceFrom, TrustedBuilder
@@ -98,18 +99,25 @@ def _build(*conditions: Condition) -> BuildRequirement:
 
 
 def twenty_policies(*, condition: str | None = None) -> PolicySet:
-    """Level, builder, source, build type, parameters and age each; two of the five ask for a signature besides."""
-    compiled = () if condition is None else (compile_condition("one", condition, None, Use.BUILD),)
-    build = _build(*(one for one in compiled if isinstance(one, Condition)))
+    """Level, builder, source, build type, parameters and age each; two of the five ask for a signature besides. The
+    condition is another one in each, by the policy's number in the place of `{}`."""
+
+    def build(number: int) -> BuildRequirement:
+        if condition is None:
+            return _build()
+        compiled = compile_condition("one", condition.replace("{}", str(number)), None, Use.BUILD)
+        if not isinstance(compiled, Condition):
+            raise TypeError(compiled)
+        return _build(compiled)
 
     def matching(number: int) -> Policy:
         required = (facts.signatures("release"),) if number % 2 else ()
-        return facts.policy(f"same-{number}", match=Match(images=IMAGES), build=build, required=required)
+        return facts.policy(f"same-{number}", match=Match(images=IMAGES), build=build(number), required=required)
 
     def stranger(number: int) -> Policy:
         elsewhere = Match(images=(ImageGlob.compile(f"registry-{number}.example/team/*"),))
         others = Match(images=IMAGES, namespaces=(Glob.compile(f"team-{number}"),))
-        return facts.policy(f"other-{number}", match=elsewhere if number % 3 else others, build=build)
+        return facts.policy(f"other-{number}", match=elsewhere if number % 3 else others, build=build(number))
 
     members = (*map(matching, range(MATCHING)), *map(stranger, range(STRANGERS)))
     return facts.policies(*members, builders=tuple(map(_builder, WORKFLOWS)))
@@ -127,9 +135,8 @@ def pod(found: EvidenceByRepository, number: int, *, namespace: str = "shop") ->
     return replace(facts.workload(*texts, labels=labels, namespace=namespace), name=f"shop-{number:05}")
 
 
-def judge_pod(members: PolicySet, workload: Workload, found: EvidenceByRepository, now: datetime) -> Verdict:
+def judge_pod(members: PolicySet, workload: Workload, found: EvidenceByRepository, at: Moment) -> Verdict:
     """All three images as a decision judges them, at a time of its own as each review has."""
-    at = facts.moment(now=now)
     verdicts = tuple(
         judge_image(
             members,

@@ -12,7 +12,7 @@ from controller.expressions import EXTENSIONS, Use, compile_condition
 from controller.expressions.members import member_problem
 from controller.expressions.shapes import CLOSED, Items, Members, Shape
 from controller.expressions.tree import read_tree
-from controller.expressions.variables import TYPES, variables
+from controller.expressions.variables import TYPES, provenance_of, variables
 from tests.support import facts as made
 from tests.unit.expressions.test_condition import BUILT, PROVENANCE, facts
 
@@ -102,8 +102,9 @@ def test_the_members_are_those_of_the_values_and_no_others() -> None:
         subject="a",
         extensions=Extensions(**dict.fromkeys(EXTENSIONS.values(), "a")),
     )
-    by_certificate = variables(facts(replace(BUILT, provenance=record, signer=signer)))
-    by_key = variables(facts(replace(BUILT, provenance=record, signer=made.signer())))
+    built = replace(BUILT, provenance=record, signer=signer)
+    by_certificate = {**variables(facts(built)), "provenance": provenance_of(built)}
+    by_key = variables(facts(replace(built, signer=made.signer())))
     said = {*paths("", by_certificate), *paths("", by_key)}
     asked = {f"{place}.{member}" for name, shape in CLOSED.items() for place, member, _ in places(name, shape)}
     assert asked == {one for one in said if one.partition(".")[0] in CLOSED and one.count(".")} - OPEN
