@@ -145,6 +145,7 @@ def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metric
         snapshot=current,
         gather=opened.gather,
         namespace_labels=labels,
+        labels_at_hand=known.namespaces.at_hand,
         find_access=find_access,
         uncovered=settings.uncovered,
         exception_maximum=settings.exception_maximum,

@@ -31,12 +31,16 @@ class Namespaces:
         """Forget this namespace."""
         self._known.pop(name, None)
 
+    def at_hand(self, name: str) -> Labels | None:
+        """The labels of a namespace that the watch has told of. None says nothing: `labels` may find them out."""
+        return self._known.get(name)
+
     async def labels(self, name: str, deadline: float) -> Labels | None:
         """The labels of a namespace, or None when they can't be found out by `deadline` (seconds of the loop's clock).
 
         None is ignorance: a selector on it errs, and is never skipped (POL-011).
         """
-        known = self._known.get(name)
+        known = self.at_hand(name)
         if known is not None:
             return known
         try:

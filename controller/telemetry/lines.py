@@ -13,8 +13,11 @@ import msgspec
 from controller.telemetry.outlet import Outlet
 
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": logging.getLevelName(logging.INFO)}))
-_TOLD = "told"  # which fields of a record are the line's own, where that is known
+_TOLD = "told"  # the fields of a record that are the line's own, where that is known
 _OWN_FIELDS = frozenset(_BLANK) | {"message", "asctime", "color_message", "taskName", _TOLD}
+
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 class JSONFormatter(logging.Formatter):
@@ -22,15 +25,17 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Render the record; a field that is no JSON is rendered as its text."""
+        fields = vars(record)
+        told = fields.get(_TOLD)
+        if told is None:
+            told = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
         line: dict[str, Any] = {
             "time": _time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **told,
         }
-        fields = vars(record)
-        told = fields.get(_TOLD)
-        line |= {name: fields[name] for name in (fields if told is None else told) if name not in _OWN_FIELDS}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return _encode(line)
@@ -57,15 +62,21 @@ def tell(logger: logging.Logger, message: str, **fields: Any) -> None:
         return
     created = time.time()
     record = logging.LogRecord.__new__(logging.LogRecord)
-    own = vars(record)
-    own.update(_BLANK, name=logger.name, msg=message, created=created, msecs=created % 1 * 1000, told=tuple(fields))
-    own.update(fields)
+    record.__dict__ = {
+        **_BLANK,
+        "name": logger.name,
+        "msg": message,
+        "created": created,
+        "msecs": created % 1 * 1000,
+        _TOLD: fields,
+        **fields,
+    }
     logger.handle(record)
 
 
 def _encode(line: dict[str, Any]) -> str:
     try:
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return _encoder.encode(line).decode()
     except (UnicodeEncodeError, TypeError, ValueError):  # what is no Unicode, or no key: slower, and takes anything
         return json.dumps(line, default=str, skipkeys=True)
 

@@ -7,16 +7,12 @@ make a series (docs/metrics.md lists them all).
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from itertools import groupby
-from operator import attrgetter
 from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Info,
     ProcessCollector,
     generate_latest,
@@ -24,14 +20,12 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from controller.core.policy import Mode
-from controller.core.reasons import Reason
 from controller.core.verdict import Finding
+from controller.telemetry.tallies import Durations, Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds. A warm review takes a millisecond or two, a cold one some round trips; the API server waits 30 at most.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-_REASON_AND_MODE: Callable[[Finding], tuple[Reason, Mode]] = attrgetter("reason", "mode")
 _OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE"})
 
 
@@ -64,9 +58,9 @@ class Metrics:
     """All metrics, in a registry of their own. Whatever is counted is counted by a method."""
 
     registry: CollectorRegistry
-    _reviews: Counter
-    _durations: Histogram
-    _findings: Counter
+    _reviews: Tally
+    _durations: Durations
+    _findings: Tally
     _bugs: Counter
     _policy_age: Gauge
     _broken: Gauge
@@ -82,6 +76,9 @@ class Metrics:
         ProcessCollector(registry=registry)
         Info("navicert_build", "The version that runs.", registry=registry).info({"version": version})
 
+        def tally(name: str, what: str, *labels: str) -> Tally:
+            return Tally(f"navicert_{name}", what, labels, registry)
+
         def counter(name: str, what: str, *labels: str) -> Counter:
             return Counter(f"navicert_{name}", what, labels, registry=registry)
 
@@ -90,15 +87,11 @@ class Metrics:
 
         return cls(
             registry=registry,
-            _reviews=counter("reviews", "Reviews answered.", "endpoint", "operation", "outcome"),
-            _durations=Histogram(
-                "navicert_review_duration_seconds",
-                "From a request to its answer.",
-                ("endpoint",),
-                registry=registry,
-                buckets=_BUCKETS,
+            _reviews=tally("reviews", "Reviews answered.", "endpoint", "operation", "outcome"),
+            _durations=Durations(
+                "navicert_review_duration_seconds", "From a request to its answer.", "endpoint", _BUCKETS, registry
             ),
-            _findings=counter("findings", "Findings of /validate.", "reason", "mode", "outcome"),
+            _findings=tally("findings", "Findings of /validate.", "reason", "mode", "outcome"),
             _bugs=counter("internal_errors", "Reviews that met a bug."),
             _policy_age=gauge(
                 "policy_age_seconds",
@@ -116,8 +109,8 @@ class Metrics:
 
     def count_review(self, endpoint: str, operation: str, outcome: str, seconds: float) -> None:
         """Count an answer that took this long. Only `operation` may be anything: what is no usual one is `other`."""
-        _one(self._reviews, endpoint, operation if operation in _OPERATIONS else "other", outcome).inc()
-        _of(self._durations, endpoint).observe(seconds)
+        self._reviews.add((endpoint, operation if operation in _OPERATIONS else "other", outcome))
+        self._durations.observe(endpoint, seconds)
 
     def count_bug(self, endpoint: str, operation: str, seconds: float) -> None:
         """Count an answer of last resort."""
@@ -126,13 +119,12 @@ class Metrics:
 
     def count_malformed(self, endpoint: str) -> None:
         """Count a request that is no review and was refused as such."""
-        self._reviews.labels(endpoint, "other", "malformed").inc()
+        self._reviews.add((endpoint, "other", "malformed"))
 
     def count_findings(self, findings: Sequence[Finding]) -> None:
         """Count what was found about the images of one workload."""
-        for (reason, mode), equal in groupby(findings, _REASON_AND_MODE):
-            number = sum(1 for _ in equal)
-            _one(self._findings, reason.name, mode.value, reason.outcome.value).inc(number)
+        for one in findings:
+            self._findings.add((one.reason._name_, one.mode._value_, one.outcome._value_))
 
     def count_broken(self, objects: Mapping[str, int]) -> None:
         """Show how many objects of each kind are broken, by kind; a kind that is not named has none."""
@@ -175,17 +167,6 @@ class Metrics:
     def render(self) -> bytes:
         """The text exposition format."""
         return generate_latest(self.registry)
-
-
-@lru_cache(maxsize=1024)
-def _one(counter: Counter, *labels: str) -> Counter:
-    """The series of these labels, which the library would look up under a lock each time. None is ever taken away."""
-    return counter.labels(*labels)
-
-
-@lru_cache(maxsize=64)
-def _of(histogram: Histogram, *labels: str) -> Histogram:
-    return histogram.labels(*labels)
 
 
 class _Watched(Collector):

@@ -22,6 +22,11 @@ from controller.wire.workload import parse_workload
 Labels = Callable[[str, float], Awaitable[Mapping[str, str] | None]]
 """The labels of a namespace, or None when they can't be found out by a time of the loop's clock."""
 
+
+def nothing_at_hand(_namespace: str) -> None:
+    """Where the labels of every namespace have to be asked for."""
+
+
 _OUTCOMES = {200: "admitted", 403: "refused", 500: "bug", 503: "error"}
 
 
@@ -34,6 +39,7 @@ class Judge:
     snapshot: Callable[[], Snapshot | None]
     gather: Gather
     namespace_labels: Labels
+    labels_at_hand: Callable[[str], Mapping[str, str] | None] = nothing_at_hand
     find_access: FindAccess = as_navicert
     uncovered: Uncovered
     exception_maximum: timedelta = EXCEPTION_MAXIMUM
@@ -41,7 +47,7 @@ class Judge:
 
     async def answer(self, request: AdmissionRequest, *, deadline: float) -> Answered:
         """The verdict on what the review brings; raises MalformedReview for what can't be judged."""
-        workload = await _parse(request)
+        workload = await _parse(request, self.labels_at_hand(request.namespace or ""))
         lookups: list[Lookup] = []
         verdict = await self._verdict(workload, deadline=deadline, heard=lookups.append)
         return Answered(
@@ -58,7 +64,7 @@ class Judge:
     async def _verdict(self, workload: Workload, *, deadline: float, heard: Heard) -> Verdict:
         """The verdict on a workload by `deadline`, on the snapshot of this moment (POL-012)."""
         snapshot, now = self.snapshot(), self.now()
-        if workload.images:
+        if workload.images and workload.namespace_labels is None:
             labels = await self.namespace_labels(workload.namespace, halfway(deadline))
             workload = replace(workload, namespace_labels=labels)
         circumstances = Circumstances(
@@ -78,7 +84,7 @@ def halfway(deadline: float) -> float:
     return now + (deadline - now) / 2
 
 
-async def _parse(request: AdmissionRequest) -> Workload:
+async def _parse(request: AdmissionRequest, namespace_labels: Mapping[str, str] | None) -> Workload:
     if len(request.object) + len(request.old_object) <= MAX_BYTES_ON_LOOP:
-        return parse_workload(request)
-    return await asyncio.to_thread(parse_workload, request)
+        return parse_workload(request, namespace_labels)
+    return await asyncio.to_thread(parse_workload, request, namespace_labels)

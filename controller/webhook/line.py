@@ -6,6 +6,10 @@ Never the object itself, its environment, or anything of the client's credential
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from controller.core.policy import Mode
+from controller.core.reasons import Outcome
 from controller.core.text import printable
 from controller.core.verdict import Finding, ImageVerdict, Verdict
 from controller.core.workload import Workload
@@ -37,9 +41,33 @@ def render_verdict(workload: Workload, verdict: Verdict, lookups: Sequence[Looku
         "allowed": verdict.allowed,
         "code": verdict.code,
         "unchanged": verdict.unchanged,
-        "cache": {one.value: lookups.count(one) for one in dict.fromkeys(lookups)},
+        "cache": _counted(lookups),
         "images": [_image(image) for image in verdict.images],
     }
+
+
+class _Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"builder_id": "builderID"}):
+    """What is not there is left out."""
+
+    policy: str | None = None
+    mode: Mode
+    outcome: Outcome
+    reason: str
+    detail: str = ""
+    level: int | None = None
+    builders: tuple[str, ...] = ()
+    builder_id: str | None = None
+    source: str | None = None
+    signer: str | None = None
+    exception: str | None = None
+    ticket: str | None = None
+
+
+def _counted(lookups: Sequence[Lookup]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for one in lookups:
+        counted[one._value_] = counted.get(one._value_, 0) + 1
+    return counted
 
 
 def _image(image: ImageVerdict) -> dict[str, Any]:
@@ -52,20 +80,19 @@ def _image(image: ImageVerdict) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding) -> _Finding:
     proven = finding.proven
-    line: dict[str, Any] = {
-        "policy": str(finding.policy) if finding.policy else None,
-        "mode": finding.mode.value,
-        "outcome": finding.outcome.value,
-        "reason": finding.reason.name,
-        "detail": finding.detail,
-        "level": proven.level,
-        "builders": list(proven.builders),
-        "builderID": proven.builder_id,
-        "source": proven.source,
-        "signer": proven.signer,
-        "exception": proven.exception,
-        "ticket": proven.ticket,
-    }
-    return {name: value for name, value in line.items() if value not in (None, "", [])}
+    return _Finding(
+        policy=str(finding.policy) if finding.policy else None,
+        mode=finding.mode,
+        outcome=finding.outcome,
+        reason=finding.reason._name_,
+        detail=finding.detail,
+        level=proven.level,
+        builders=proven.builders,
+        builder_id=proven.builder_id,
+        source=proven.source,
+        signer=proven.signer,
+        exception=proven.exception,
+        ticket=proven.ticket,
+    )

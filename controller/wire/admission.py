@@ -190,8 +190,12 @@ def _annotations(verdict: Verdict) -> dict[str, str]:
     if verdict.unchanged:
         return {"verdict": "unchanged"}
     annotations = {"verdict": "admitted" if verdict.allowed else "refused"}
-    digests = {str(image.digest) for image in verdict.images if image.digest}
-    levels = {f"{image.digest}={level}" for image in verdict.images if (level := _level(image)) is not None}
+    digests, levels = set(), set()
+    for image in verdict.images:
+        if image.digest is not None:
+            digests.add(digest := str(image.digest))
+            if (level := _level(image)) is not None:
+                levels.add(f"{digest}={level}")
     for name, items in (("digests", digests), ("levels", levels)):
         if items:
             annotations[name] = _bounded(sorted(items))
@@ -200,8 +204,12 @@ def _annotations(verdict: Verdict) -> dict[str, str]:
 
 def _level(image: ImageVerdict) -> int | None:
     """The Build level on which an admission may rest: of satisfied findings only, never of the closest failure."""
-    levels = [finding.proven.level for finding in image.findings if finding.outcome is Outcome.PASS]
-    return max([level for level in levels if level is not None], default=None)
+    highest = None
+    for finding in image.findings:
+        level = finding.proven.level if finding.outcome is Outcome.PASS else None
+        if level is not None and (highest is None or level > highest):
+            highest = level
+    return highest
 
 
 def _bounded(items: list[str]) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from controller.core.errors import MalformedReview
 from controller.core.text import printable
-from controller.core.workload import Form, PulledWith, Slot
+from controller.core.workload import NO_SECRETS, Form, PulledWith, Slot
 from controller.wire.admission import UserInfo
 
 _T = TypeVar("_T")
@@ -116,9 +116,12 @@ def places(pod: Pod, where: str, *, references: bool) -> tuple[Place, ...]:
 def pulled_with(spec: PodSpec | None, form: Form) -> PulledWith:
     """The Secrets that the spec names; of a template that names none, whose it is to name them."""
     spec = spec or PodSpec()
-    secrets = tuple(dict.fromkeys(one.name for one in spec.image_pull_secrets or () if one.name))
-    if secrets or form is Form.POD:
-        return PulledWith(secrets=secrets)
+    if spec.image_pull_secrets:
+        secrets = tuple(dict.fromkeys(one.name for one in spec.image_pull_secrets if one.name))
+        if secrets:
+            return PulledWith(secrets=secrets)
+    if form is Form.POD:
+        return NO_SECRETS
     return PulledWith(service_account=spec.service_account_name or DEFAULT_SERVICE_ACCOUNT)
 
 

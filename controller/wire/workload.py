@@ -3,7 +3,7 @@
 Kubernetes API: the workload kinds of core/v1, apps/v1 and batch/v1 that are a pod or hold a pod template.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -49,12 +49,12 @@ _KINDS: dict[tuple[str, str, str], "msgspec.json.Decoder[Any]"] = {
 WORKLOAD_KINDS = tuple(sorted(kind for _, _, kind in _KINDS))
 
 
-def parse_workload(request: AdmissionRequest) -> Workload:
+def parse_workload(request: AdmissionRequest, namespace_labels: Mapping[str, str] | None = None) -> Workload:
     """What is to be judged: of a CREATE every image, of an UPDATE the slots that are new or name another image.
 
-    `images` is empty only for an UPDATE that adds and changes none. The labels of the namespace are not known here and
-    left None. Raises MalformedReview for another kind (SVC-015), another operation, a pod spec without containers
-    (COV-015) and an image that is not there.
+    `images` is empty only for an UPDATE that adds and changes none. `namespace_labels` are those of its namespace,
+    where they are known. Raises MalformedReview for another kind (SVC-015), another operation, a pod spec without
+    containers (COV-015) and an image that is not there.
     """
     decoder = _KINDS.get((request.kind.group, request.kind.version, request.kind.kind))
     if decoder is None:
@@ -81,7 +81,7 @@ def parse_workload(request: AdmissionRequest) -> Workload:
         form=form,
         labels=(pod.metadata or Metadata()).labels or {},
         images=_images(judged),
-        namespace_labels=None,
+        namespace_labels=namespace_labels,
         mirror=isinstance(current, Pod) and made_by_a_node(current.metadata, request.user_info),
         pulled_with=pulled_with(pod.spec, form),
     )

@@ -28,9 +28,11 @@ async def main(certificate: Path, key: Path) -> None:
     configure_logging("info")
     loaded = load_certificate(CertificateFiles(certificate=certificate, key=key), now=datetime.now(UTC))
     terms = Terms(client_names=frozenset(), refused=lambda _cause: None)
-    bound = bind(Address("127.0.0.1", 0))
-    listener = Listener(serves="admission", app=admit, bound=bound, tls=loaded.context, terms=terms)
-    await serve(listener, drain_seconds=0)
+    listeners = (  # whoever starts a webhook waits for both
+        Listener(serves=serves, app=admit, bound=bind(Address("127.0.0.1", 0)), tls=tls, terms=terms)
+        for serves, tls in (("admission", loaded.context), ("status", None))
+    )
+    await serve(*listeners, drain_seconds=0)
 
 
 if __name__ == "__main__":

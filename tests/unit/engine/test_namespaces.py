@@ -81,3 +81,12 @@ async def test_a_namespace_without_labels_still_has_its_name(labels: object) -> 
     known = Namespaces(Server())
     known.apply({"metadata": {"name": "shop", "labels": labels}})
     assert await known.labels("shop", soon()) == {NAME_LABEL: "shop"}
+
+
+async def test_only_what_the_watch_told_is_at_hand() -> None:
+    server = Server(namespace("new"))
+    known = Namespaces(server)
+    known.replace([namespace("shop", tier="production")])
+    assert known.at_hand("shop") == {"tier": "production", NAME_LABEL: "shop"}
+    assert known.at_hand("new") is None
+    assert server.asked == []

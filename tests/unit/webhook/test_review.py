@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
+import msgspec
 import pytest
 
 from controller.core.evidence import Evidence, Gap
@@ -104,7 +105,7 @@ def pods(*images: str) -> Document:
 
 
 def findings(caplog: pytest.LogCaptureFixture) -> Sequence[Mapping[str, Any]]:
-    lines = [vars(record)["review"] for record in caplog.records if record.message == "review"]
+    lines = [msgspec.to_builtins(vars(record)["review"]) for record in caplog.records if record.message == "review"]
     return [finding for image in lines[-1]["images"] for finding in image["findings"]]
 
 
@@ -201,6 +202,19 @@ async def test_a_selector_on_unknown_labels_errs_and_is_never_skipped(
     response = await server.ask(pods(IMAGE))
     assert response.get("status", {}).get("code") == code
     assert response["allowed"] is (code is None)
+
+
+@pytest.mark.parametrize(("tier", "code"), [("production", 403), ("test", None)])
+async def test_labels_at_hand_decide_and_nobody_is_asked(tier: str, code: int | None) -> None:
+    async def nobody(_namespace: str, _deadline: float) -> Mapping[str, str] | None:
+        raise AssertionError("the namespace was looked up")
+
+    at_hand = {"shop": {"tier": tier}}
+    selector = {"namespaces": {"selector": {"matchLabels": {"tier": "production"}}}}
+    policies = store(objects.policy(match=selector))
+    server = Server(policies, Registry(), namespace_labels=nobody, labels_at_hand=at_hand.get)
+    response = await server.ask(pods(IMAGE))
+    assert response.get("status", {}).get("code") == code
 
 
 async def test_looking_up_a_namespace_leaves_half_of_the_time_for_judging() -> None:

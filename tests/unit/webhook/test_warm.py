@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from controller.core.policy import Uncovered
@@ -63,7 +64,7 @@ class Scene:
         body = review(pod(*(container(image, f"c{number}") for number, image in enumerate(names))))
         deadline = asyncio.get_running_loop().time() + SECONDS
         answered = await self._judge.answer(parse_review(encoded(body)), deadline=deadline)
-        return json.loads(answered.body)["response"]["allowed"], answered.line
+        return json.loads(answered.body)["response"]["allowed"], msgspec.to_builtins(answered.line)
 
 
 async def unlabelled(_namespace: str, _deadline: float) -> Mapping[str, str] | None:
