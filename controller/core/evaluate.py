@@ -118,7 +118,9 @@ def _findings(
 
     def judge(season: Season) -> tuple[Finding, ...]:
         question = Question.of(policies, workload, reference, evidence, moment, season)
-        return tuple([_judge(workload, image, policy, applies, evidence, question) for policy, applies in selected])
+        members = selected.members
+        found = {place: _judge(workload, image, *members[place], evidence, question) for place in selected.in_turn}
+        return tuple([found[place] for place in range(len(members))])
 
     if moment.dependencies:
         return judge(Season(moment.now))

@@ -67,6 +67,8 @@ def normalise_host(host: str) -> str:
     name, colon, port = host.lower().rpartition(":")
     if not colon or name.endswith(":") or not (port.isascii() and port.isdigit()):
         name, port = host.lower(), ""
+    if ":" in name and not (name.startswith("[") and name.endswith("]")):
+        return host.lower()  # a second port, or a dot behind one
     name = name.removesuffix(".")
     name = _HOST_ALIASES.get(name, name)
     number = port.lstrip("0") or "0" if port else ""

@@ -10,6 +10,7 @@ AnyPolicy = Policy | BrokenPolicy
 Member = tuple[AnyPolicy, Applies]
 
 _COVERING_KIND = "ClusterSLSAPolicy"
+_TURNS = {mode: turn for turn, mode in enumerate((Mode.ENFORCE, Mode.WARN, Mode.AUDIT))}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,10 +18,12 @@ class Selected:
     """Policies with whether they apply, in order of name. Told from others by identity: equal scopes share one.
 
     `sound` are those that can be judged and surely apply, `trust_roots` those that any of them names, `strictest` is
-    the strictest mode. `denies` says that one that is sound denies digests, `asks_evidence` that one asks for evidence,
-    `conditional` that some condition has a say, and `unsure` that it is not known of one whether it applies. `covers`
-    tells whether a ClusterSLSAPolicy in Enforce or Warn judges an image whose reference can be read, and
-    `covers_unread` any other: a tenant's own policy covers nothing (POL-024).
+    the strictest mode. `in_turn` are the places of the members in the order in which they are judged: conditions share
+    what they may cost, and a policy that refuses nothing takes none of it from one that does. `denies` says that one
+    that is sound denies digests, `asks_evidence` that one asks for evidence, `conditional` that some condition has a
+    say, and `unsure` that it is not known of one whether it applies. `covers` tells whether a ClusterSLSAPolicy in
+    Enforce or Warn judges an image whose reference can be read, and `covers_unread` any other: a tenant's own policy
+    covers nothing (POL-024).
 
     Under Enforce whatever keeps a policy from being judged refuses by itself. Under Warn it would only warn, so there
     ignorance does not cover: a broken policy, an unknown scope, a reference that could be any image. A policy that
@@ -35,6 +38,7 @@ class Selected:
     asks_evidence: bool = field(init=False)
     conditional: bool = field(init=False)
     unsure: bool = field(init=False)
+    in_turn: tuple[int, ...] = field(init=False)
     covers: bool = field(init=False)
     covers_unread: bool = field(init=False)
 
@@ -50,6 +54,8 @@ class Selected:
         object.__setattr__(self, "asks_evidence", any(policy.wanted for policy in sound))
         object.__setattr__(self, "conditional", any(policy.kept for policy in sound))
         object.__setattr__(self, "unsure", any(applies is Applies.UNKNOWN for _, applies in self.members))
+        places = sorted(range(len(self.members)), key=lambda place: _TURNS[self.members[place][0].mode])
+        object.__setattr__(self, "in_turn", tuple(places))
         object.__setattr__(self, "covers", any(_covers(policy, applies) for policy, applies in covering))
         object.__setattr__(self, "covers_unread", any(policy.mode is Mode.ENFORCE for policy, _ in covering))
 

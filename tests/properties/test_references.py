@@ -11,11 +11,16 @@ from controller.core.source import normalise_source
 from controller.core.text import printable
 
 near = st.text(alphabet="abAB019./:@-_*{}[]?%\n\u202e", max_size=60)
+hosts = st.builds(
+    "{}{}".format,
+    st.sampled_from(["ghcr.io", "GHCR.IO", "index.docker.io", "[::1]"]),
+    st.lists(st.sampled_from([":", "443", "0", "5000", "."]), max_size=5).map("".join),
+)
 anything = st.one_of(st.text(max_size=200), near)
 
 
 @pytest.mark.case("REF-008")
-@given(anything)
+@given(st.one_of(anything, hosts.map("{}/acme/shop".format)))
 def test_a_reference_is_read_or_malformed_and_reads_the_same_again(text: str) -> None:
     reference, refusal = parsed(text)
     assert refusal.isascii()

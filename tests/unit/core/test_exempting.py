@@ -157,6 +157,34 @@ def test_a_digest_that_may_be_the_denied_one_is_not_excused(tags: Tags) -> None:
     assert verdict(exception(), policy(tags=tags), pod=workload(TAGGED), found=UNRESOLVED).allowed
 
 
+@pytest.mark.case("EXC-013")
+@pytest.mark.parametrize("tags", [Tags.PIN, Tags.DENY])
+def test_a_tag_that_points_to_something_else_now_may_be_the_denied_digest_later(tags: Tags) -> None:
+    denying = policy(deny=frozenset({OTHER}), tags=tags)
+    assert not verdict(exception(), denying, pod=workload(TAGGED), found=evidence()).allowed
+    assert only(verdict(exception(), denying, found=evidence())).reason is Reason.Excepted
+
+
+@pytest.mark.case("EXC-006")
+def test_a_tag_that_was_refused_is_not_excused_for_the_digest_that_it_points_to_now() -> None:
+    tagged = workload(TAGGED)
+    assert only(verdict(exception(digest=D), policy(), pod=tagged, found=evidence())).reason is Reason.TagNotPinned
+    allows = policy(tags=Tags.ALLOW)
+    assert only(verdict(exception(digest=D), allows, pod=tagged, found=evidence())).reason is Reason.Excepted
+
+
+def test_one_of_several_namespaces_and_of_several_images_is_enough() -> None:
+    several = replace(
+        exception(),
+        namespaces=(Glob.compile("prod"), Glob.compile("sho*")),
+        images=(
+            ExemptImage(images=ImageGlob.compile("ghcr.io/acme/cart")),
+            ExemptImage(images=ImageGlob.compile("**")),
+        ),
+    )
+    assert only(verdict(several)).reason is Reason.Excepted
+
+
 @pytest.mark.case("EXC-009")
 def test_ignorance_is_excused_by_an_exception_for_the_repository_and_not_by_one_for_a_digest() -> None:
     assert only(verdict(exception(), found=DOWN)).reason is Reason.Excepted

@@ -32,6 +32,13 @@ def test_a_port_that_is_none_makes_the_reference_malformed(port: str) -> None:
         ImageReference.parse(f"ghcr.io:{port}/acme/shop")
 
 
+@pytest.mark.case("REF-002")
+@pytest.mark.parametrize("host", ["ghcr.io:443.", "ghcr.io:443:443", "ghcr.io:5000.:443", "[::1]:443.", "[::1]."])
+def test_what_would_be_another_host_when_read_again_is_none(host: str) -> None:
+    with pytest.raises(MalformedReference):
+        ImageReference.parse(f"{host}/acme/shop")
+
+
 @pytest.mark.parametrize("text", [HEX, f"sha256:{HEX}"])
 def test_the_id_of_an_image_on_the_node_is_no_reference(text: str) -> None:
     with pytest.raises(MalformedReference, match="local image"):
