@@ -31,7 +31,7 @@ class Form(IntEnum):
 
 
 class _Named(msgspec.Struct, omit_defaults=True, rename="camel"):
-    """What names an object, and what it was told. In lists of built-in kinds an object says neither version nor kind."""
+    """What names an object, and what it was told. In lists of built-in kinds it says neither version nor kind."""
 
     metadata: dict[str, Any]
     api_version: str = ""

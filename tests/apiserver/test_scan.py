@@ -16,6 +16,7 @@ from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.engine.gathering import GatherRequest
 from controller.kube.client import Verb
+from controller.reconcile.look import MAX_FAILED
 from controller.wire.report import ReportForm
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
@@ -475,3 +476,26 @@ async def test_a_write_that_fails_is_made_by_the_next_look_and_nothing_is_remove
         failing[0] = False
         await stage.look()
     assert [one["scope"]["name"] for one in reports_in(client, namespace)] == ["web"]
+
+
+async def test_a_namespace_that_takes_no_reports_keeps_no_other_from_being_reported(
+    client: Client, kubeconfig: Path, namespace: str, plane: ControlPlane
+) -> None:
+    """A namespace that is ending takes nothing new, and may end never: as many workloads as give a look up."""
+    ending, number = f"a-{namespace}", MAX_FAILED + 1
+    plane.create_namespace(ending)
+    gone = create(client, running(pod("gone", IMAGE, namespace=namespace), f"x@{DIGEST}"))
+    held = [running(pod(f"held-{one}", IMAGE, namespace=ending), f"x@{DIGEST}") for one in range(number)]
+    async with staged(kubeconfig, nothing_attached, [policy()]) as stage:
+        await stage.look()
+        for one in held:
+            one["metadata"]["finalizers"] = ["acme.example/hold"]
+            create(client, one)
+        client.delete(f"/api/v1/namespaces/{ending}")
+        delete(client, gone)
+        create(client, running(pod("web", IMAGE, namespace=namespace), f"x@{DIGEST}"))
+        figures = await stage.look()
+    assert figures.results["fail", "Enforce"] == number + 1
+    assert [one["scope"]["name"] for one in reports_in(client, namespace)] == ["web"]
+    for one in held:
+        client.patch(f"/api/v1/namespaces/{ending}/pods/{one['metadata']['name']}", {"metadata": {"finalizers": None}})
