@@ -18,6 +18,7 @@ Object = Mapping[str, Any]
 # A string, skipped as one, or a bracket. Never backtracks; a string without an end reaches to the end.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _NAMED_LEVELS = 4  # of an object: metadata.ownerReferences[0].name; fieldsV1, as deep as the spec, lies below
+_SHALLOW_LEVELS = 8  # of a page: items[0].metadata.ownerReferences[0], and more than any object's metadata has to say
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -30,20 +31,21 @@ class Form(IntEnum):
 
 
 class _Named(msgspec.Struct, omit_defaults=True, rename="camel"):
-    """What names an object. In lists of built-in kinds an object says neither version nor kind."""
+    """What names an object, and what it was told. In lists of built-in kinds it says neither version nor kind."""
 
     metadata: dict[str, Any]
     api_version: str = ""
     kind: str = ""
+    status: Any = None
 
 
 def parse_document(content: bytes, form: Form) -> Object:
     """The document; raises ApiServerUnavailable for what is no JSON object.
 
     Guarantees that one Kubernetes object that can't be read (one nested deeper than the decoder goes: the API server
-    takes ten thousand levels) takes nothing from the others. It is there with its apiVersion, kind and metadata, what
-    is nested deep in that left out, and without a spec, which compiles to a broken policy. Where not even that much
-    of it can be read, the document can't.
+    takes ten thousand levels) takes nothing from the others. It is there with its apiVersion, kind, metadata and
+    status, what is nested deep in those left out, and without a spec, which compiles to a broken policy. Where not
+    even that much of it can be read, the document can't.
     """
     try:
         document = _decoded(content, form)
@@ -52,6 +54,12 @@ def parse_document(content: bytes, form: Form) -> Object:
     if not isinstance(document, dict):
         raise ApiServerUnavailable("the API server sent something that is no object")
     return document
+
+
+def shallow(content: bytes) -> bytes:
+    """The JSON with nulls for what stands in more than eight others, for a reader that is not ours: no depth is too
+    much for it, and what names an object is whole. Raises nothing; what is no JSON stays none."""
+    return _replaced(content, _SHALLOW_LEVELS, lambda _: b"null")
 
 
 def _decoded(content: bytes, form: Form) -> Any:

@@ -34,7 +34,9 @@ class LeaseName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """One version of a Lease. An empty `holder` is nobody. `seconds` count from whenever a version was first seen.
+    """One version of a Lease; an empty `version` is that there is none any more. An empty `holder` is nobody.
+
+    `seconds` count from whenever a version was first seen.
 
     The times in a Lease are of other machines' clocks: they are written for people, and never read.
     """
@@ -63,9 +65,10 @@ class LeaseRecord:
 
 
 def render_lease(name: LeaseName, after: LeaseRecord | None, *, holder: str, seconds: int, now: datetime) -> Object:
-    """The Lease as it is to be written after this version, and after that version only; a new one after None."""
+    """The Lease as it is to be written after this version, and after that version only; a new one after None, and
+    after one that is gone."""
     metadata = owned({"name": name.name, "namespace": name.namespace}, name.owner)
-    if after is not None:
+    if after is not None and after.version:
         metadata["resourceVersion"] = after.version
     taken = after is not None and bool(holder) and after.holder != holder
     spec: dict[str, Any] = {

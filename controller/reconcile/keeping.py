@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from controller.core.errors import ApiServerUnavailable, MalformedDocument
@@ -13,6 +13,7 @@ from controller.reconcile.names import Home
 from controller.trust.issuing import KeyPair, authorities
 
 CERTIFICATE, KEY, AUTHORITIES = "tls.crt", "tls.key", "ca.crt"
+OVERLAP = timedelta(minutes=10)  # a kubelet takes a minute or two to bring a Secret into its volumes
 _MOST_STEPS = 4  # of one pass: an authority, a certificate and the bundle
 
 Write = Callable[[Verb, str, Object], Awaitable[Object | None]]
@@ -88,12 +89,15 @@ class OwnCertificates:
 class GivenCertificates:
     """Somebody else, such as cert-manager, fills the serving Secret; `ca.crt` in it is whom the API server believes.
 
-    Only an authority there is carried on: a certificate of a public one is for its owner to announce.
+    Only an authority there is carried on: a certificate of a public one is for its owner to announce. One that another
+    took the place of is believed for OVERLAP more, because replicas serve what it issued until they are given anew
+    (OPS-005); an operator that starts in between knows nothing of it.
     """
 
     def __init__(self, client: ApiClient, home: Home) -> None:
         self._client = client
         self._home = home
+        self._given: dict[bytes, datetime] = {}
 
     async def keep(self, announced: tuple[bytes, ...], now: datetime) -> bytes | None:  # noqa: ARG002
         """See Keeper."""
@@ -104,7 +108,10 @@ class GivenCertificates:
             live = ()
         if not live:
             _log.warning("no authority given", extra={"secret": self._home.serving_secret, "key": AUTHORITIES})
-        return b"".join(live) or None
+            return None
+        self._given |= dict.fromkeys(live, now)
+        self._given = {one: seen for one, seen in self._given.items() if now - seen < OVERLAP}
+        return b"".join(dict.fromkeys((*live, *self._given)))
 
 
 def _held(authority: Secret, serving: Secret) -> Certificates:

@@ -2,14 +2,16 @@
 
 Each holder may write until RENEW_SECONDS after the start of its last successful renewal, by its own monotonic clock;
 each other one waits LEASE_SECONDS after it saw the Lease change, by its own. What lies between is longer than a write
-may take, so that a write which is under way when the right to it ends is over before somebody else begins. A process
-that was stopped and wakes up later writes to versions of objects that it read before: the API server refuses those.
+may take, so that a write which is under way when the right to it ends is over before somebody else begins. A Lease that
+somebody deletes was changed by that, too: its holder makes it anew, and each other one waits as long. A process that
+was stopped and wakes up later writes to versions of objects that it read before: the API server refuses those.
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from controller.core.errors import ApiServerUnavailable, Unavailable
@@ -105,7 +107,7 @@ class Elector:
         if self._seen is not None and not self._free(self._seen):
             return False
         lease = render_lease(self._name, self._seen, holder=self._identity, seconds=LEASE_SECONDS, now=self._now())
-        if self._seen is None:
+        if self._seen is None or not self._seen.version:
             written = await self._client.write(Verb.CREATE, self._name.collection, lease)
         else:
             written = await self._client.write(Verb.REPLACE, self._name.path, lease)
@@ -117,10 +119,10 @@ class Elector:
 
     async def _look(self) -> None:
         document = await self._client.get(self._name.path)
-        if document is None:
-            self._seen = None
-        else:
+        if document is not None:
             self._saw(LeaseRecord.parse(document))
+        elif self._seen is not None:
+            self._saw(replace(self._seen, version=""))  # whoever held it may write for a while
 
     def _saw(self, record: LeaseRecord) -> None:
         if self._seen is None or self._seen.version != record.version:

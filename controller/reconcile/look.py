@@ -1,6 +1,7 @@
 """One look of the scan: what is due is judged and told, what is stale is removed, what is uncovered is counted."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from controller.engine.audit import AuditSettings, audit
 from controller.engine.namespaces import Namespaces
 from controller.engine.policies import Snapshot
 from controller.engine.population import Population, RunningWorkload, coverage_of
-from controller.kube.client import Object
+from controller.kube.client import Conflict, Forbidden, Invalid, Object
 from controller.reconcile.changes import ChangeTeller, changes_of
 from controller.reconcile.lease import NotLeading
 from controller.reconcile.reports import Present, ReportName, Reports, name_of, outcomes_before
@@ -26,6 +27,9 @@ from controller.wire.reported import fingerprint, outcomes_of, results_of
 PARALLEL_WORKLOADS = 4
 MAX_FAILED = 20  # workloads of one look whose reports can't be written: then it is not the single report
 _LABEL_SECONDS = 5.0
+_REFUSALS = (Conflict, Forbidden, Invalid)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +90,14 @@ class Look:
         self.seen: dict[str, Seen] = {}
         self._judged = self._written = 0
         self._failures: list[Unavailable] = []
+        self._refused: list[Unavailable] = []
 
     async def run(self) -> ScanFigures:
         """Judge all that is due, PARALLEL_WORKLOADS at a time, and tell it; then what is stale and what is uncovered.
 
-        Raises ApiServerUnavailable and NotLeading when something could not be written, after everything else was: then
-        nothing is removed.
+        A report that the API server does not take, as in a namespace that is ending, is logged, tried by the next look,
+        and keeps no other from being told. Raises ApiServerUnavailable and NotLeading when something could not be
+        written for another reason, after everything else was: then nothing is removed.
         """
         waiting = iter(self._scene.population.workloads)
 
@@ -105,6 +111,8 @@ class Look:
             for _ in range(PARALLEL_WORKLOADS):
                 group.create_task(work())
         self._means.changes.end()
+        if self._refused:
+            _log.warning("reports not taken", extra={"reports": len(self._refused), "error": str(self._refused[0])})
         if self._failures:
             raise self._failures[0]
         workloads = self._scene.population.workloads
@@ -151,7 +159,10 @@ class Look:
         if self._means.reports is not None:
             reports = render_reports(self._means.reports.form, subject, verdicts, outcomes)
             told = {name_of(one): fingerprint(one) for one in reports}
-            await self._publish(reports)
+            try:
+                await self._publish(reports)
+            except _REFUSALS as error:
+                self._refused.append(error)
         if changes := changes_of(verdicts, before):
             await self._means.changes.tell(subject, changes)
         period = self._means.settings.period.total_seconds()

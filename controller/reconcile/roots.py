@@ -12,7 +12,7 @@ from controller.kube.client import ApiClient, Object, Verb
 from controller.reconcile.keeping import Write
 from controller.reconcile.lease import NotLeading
 from controller.reconcile.names import Home
-from controller.reconcile.tufclient import Fetched, RefreshFailed, fetch
+from controller.reconcile.tufclient import Fetched, RefreshFailed, fetch_aside
 from controller.trust.root import compile_sigstore
 from controller.wire.policy.tuf import TufSource, tuf_source
 from controller.wire.refreshed import (
@@ -118,7 +118,7 @@ class RootRefresher:
 
     async def _refreshed(self, name: str, followed: _Followed) -> _Followed:
         last, version = await self._read(name, followed.source)
-        fetched = await asyncio.to_thread(fetch, followed.source, last.metadata if last else {})
+        fetched = await fetch_aside(followed.source, last.metadata if last else {})
         _expect_sound(fetched)
         root = RefreshedRoot(
             root=name,

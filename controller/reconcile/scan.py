@@ -17,6 +17,7 @@ from controller.engine.namespaces import Namespaces
 from controller.engine.owners import Owners
 from controller.engine.policies import Snapshot
 from controller.engine.population import take_census
+from controller.engine.windows import Position, position
 from controller.kube.client import ApiClient, Object, Resource
 from controller.kube.reflector import Callbacks, Reflector
 from controller.reconcile.changes import ChangeTeller
@@ -34,7 +35,8 @@ EARLIEST_SECONDS = 5.0  # between looks that changes asked for: a burst of them 
 RETRY_SECONDS = 15.0
 _TICK_SECONDS = 1.0
 
-_InForce = tuple[Snapshot, frozenset[str]]
+_InForce = tuple[Snapshot, frozenset[str], tuple[str, ...], Position]
+"""Everything that is in force: exceptions that count, roots that are stale, and windows of keys that are open, too."""
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +120,8 @@ class Scan:
         return figures
 
     def _take(self, snapshot: Snapshot, now: datetime) -> None:
-        """A new epoch begins when anything that is in force changed, an exception that expired included (AUD-008)."""
+        """A new epoch begins when anything that is in force changed, or time changed it: an exception has expired
+        (AUD-008), a root is stale, a key's window is over."""
         in_force = self._now_in_force(snapshot, now)
         if in_force != self._in_force:
             self._in_force, self._epoch = in_force, self._epoch + 1
@@ -126,7 +129,8 @@ class Scan:
     def _now_in_force(self, snapshot: Snapshot, now: datetime) -> _InForce:
         maximum = self._means.settings.audit.exception_maximum
         counting = (one.name for one in snapshot.policies.exceptions if one.counts(now=now, maximum=maximum))
-        return snapshot, frozenset(counting)
+        roots = snapshot.roots
+        return snapshot, frozenset(counting), roots.stale(roots.roots, now), position(roots, now)
 
     async def _pause(self, seconds: float, now: Callable[[], datetime]) -> None:
         """Wait this long, or until something changed."""

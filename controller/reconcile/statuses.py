@@ -13,7 +13,7 @@ from urllib.parse import quote
 from controller.core.errors import ApiServerUnavailable, Problem
 from controller.engine.expiry import aging
 from controller.engine.policies import PolicyStore, Snapshot
-from controller.kube.client import ApiClient, Conflict, Object, Resource, Verb, config_maps
+from controller.kube.client import ApiClient, Conflict, Forbidden, Invalid, Object, Resource, Verb, config_maps
 from controller.reconcile.keeping import Write
 from controller.reconcile.lease import NotLeading
 from controller.reconcile.roots import RootRefresher
@@ -88,7 +88,8 @@ class Statuses:
     async def look(self) -> float:
         """List everything and write the statuses that are not true. Gives the seconds until it is time again.
 
-        Raises ApiServerUnavailable and NotLeading; a single object that was edited meanwhile is looked at again soon.
+        Raises ApiServerUnavailable and NotLeading; a single object that was edited meanwhile is looked at again soon,
+        and one whose status the API server does not take keeps no other from being told.
         """
         listed = {kind.name: (await self._client.list(resource(kind))).objects for kind in KINDS.values()}
         for name, objects in listed.items():
@@ -130,7 +131,7 @@ class Statuses:
     async def _tell(
         self, kind: Kind, document: Object, standing: Standing, facts: RootFacts | None, now: datetime
     ) -> bool:
-        """Write the status unless it is told already; False when the object is another by now."""
+        """Write the status unless it is told already, or not taken; False when the object is another by now."""
         status = render_status(document, standing, facts, now=now)
         if status is None:
             return True
@@ -141,6 +142,9 @@ class Statuses:
             await self._write(Verb.MERGE, path, patch)
         except Conflict:
             return False
+        except (Forbidden, Invalid) as error:
+            _log.warning("status not taken", extra={"object": _title(kind.name, document), "error": str(error)})
+            return True
         _log.info("status written", extra={"object": _title(kind.name, document), "reason": standing.reason.value})
         return True
 

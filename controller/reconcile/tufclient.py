@@ -4,9 +4,12 @@ The TUF specification, 5 (the client workflow). All rules are the library's; our
 that what vouched for the last document is handed in again, so that nothing older is believed after a restart.
 """
 
+import asyncio
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +46,7 @@ class Fetched:
 def fetch(source: TufSource, known: Mapping[str, str]) -> Fetched:
     """The target as the repository has it now. `known` is the metadata of the last time: none older is believed.
 
-    Blocks, for REFRESH_SECONDS and one socket timeout at most; call it in a thread. Does not look into the target.
+    Blocks, for REFRESH_SECONDS and one socket timeout at most; see `fetch_aside`. Does not look into the target.
     Raises RefreshFailed.
     """
     with tempfile.TemporaryDirectory(prefix="navicert-tuf-") as name:
@@ -58,6 +61,33 @@ def fetch(source: TufSource, known: Mapping[str, str]) -> Fetched:
     if sum(map(len, metadata.values())) > MAX_METADATA_CHARACTERS:
         raise RefreshFailed(f"the repository's metadata has more than {MAX_METADATA_CHARACTERS} characters")
     return Fetched(document=document, metadata=metadata)
+
+
+async def fetch_aside(source: TufSource, known: Mapping[str, str]) -> Fetched:
+    """As `fetch`, in a thread that ends with the process: one that lost its lease waits for no repository."""
+    loop = asyncio.get_running_loop()
+    fetched: asyncio.Future[Fetched] = loop.create_future()
+
+    def settle(outcome: Fetched | RefreshFailed) -> None:
+        if fetched.done():  # cancelled
+            return
+        if isinstance(outcome, Fetched):
+            fetched.set_result(outcome)
+        else:
+            fetched.set_exception(outcome)
+
+    def run() -> None:
+        outcome: Fetched | RefreshFailed = RefreshFailed("a bug of ours: the log has its trace")
+        try:
+            outcome = fetch(source, known)
+        except RefreshFailed as error:
+            outcome = error
+        finally:
+            with suppress(RuntimeError):  # the loop is closed: nobody asks any more
+                loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, name="tuf", daemon=True).start()
+    return await fetched
 
 
 def _update(source: TufSource, folder: Path) -> str:

@@ -78,6 +78,7 @@ def create(client: Client, name: str, image: str, *, query: str = "") -> int:
 
 
 @pytest.mark.case("SVC-016")
+@pytest.mark.case("COV-006")
 def test_a_refusal_is_told_by_the_controller_in_our_words_and_not_by_the_webhook(cluster: Cluster) -> None:
     cluster.client.patch(f"{DEPLOYMENTS}/web", {"spec": {"replicas": 1}})
 
@@ -85,6 +86,7 @@ def test_a_refusal_is_told_by_the_controller_in_our_words_and_not_by_the_webhook
         return any(one["reason"] == "FailedCreate" and one["count"] > 2 for one in cluster.events())
 
     wait_until(repeated, timeout=SECONDS)
+    assert cluster.client.get(f"/api/v1/namespaces/{NAMESPACE}/pods")[1]["items"] == []
     events = cluster.events()
     (told,) = {one["message"] for one in events if one["reason"] == "FailedCreate"}
     for word in ('container "app"', cluster.unsigned.digest, "production", "NoProvenance"):

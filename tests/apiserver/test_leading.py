@@ -184,3 +184,25 @@ def test_one_that_is_cut_off_survives_a_blip_and_ends_before_the_other_leads(
     assert "was not renewed" in first.told("ending")[0]["error"]
     wait_until(lambda: second.leads, timeout=TAKE_OVER_SECONDS)
     relay.close()
+
+
+@pytest.mark.case("OPS-004")
+def test_a_lease_that_is_deleted_is_nobodys_to_take_while_its_holder_may_write(
+    plane: ControlPlane, start: Callable[..., Operator]
+) -> None:
+    first = start("first")
+    wait_until(lambda: first.leads, timeout=SECONDS)
+    second = start("second")
+    time.sleep(RETRY_SECONDS * 2)  # by then it has seen whose the lease is
+    for _ in range(3):
+        plane.client().delete(LEASE)
+        wait_until(lambda: holder(plane) is not None, timeout=SECONDS)
+        assert holder(plane) == first.identity
+    os.kill(first.process.pid, signal.SIGSTOP)
+    plane.client().delete(LEASE)
+    deleted = time.monotonic()
+    wait_until(lambda: second.leads, timeout=TAKE_OVER_SECONDS)
+    assert time.monotonic() - deleted > RENEW_SECONDS
+    os.kill(first.process.pid, signal.SIGCONT)
+    wait_until(lambda: not first.process.running, timeout=SECONDS)
+    assert holder(plane) == second.identity

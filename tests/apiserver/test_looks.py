@@ -18,6 +18,7 @@ from controller.trust.root import PUBLIC_GOOD_DAY
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, NAME, install
+from tests.support.processes import wait_until
 
 POLICY = objects.policy("raced", require={"buildLevel": 3, "builders": ["absent"]})
 PATH = f"{API}/clusterslsapolicies/raced"
@@ -87,3 +88,42 @@ async def test_a_root_that_nothing_refreshes_is_in_force_and_warned_of(plane: Co
     (condition,) = conditions(client, f"{API}/trustroots/sigstore")
     assert (condition["status"], condition["reason"]) == ("True", "Sound")
     assert condition["message"].startswith(f"in force; nothing refreshes this snapshot of {PUBLIC_GOOD_DAY}")
+
+
+async def test_an_object_whose_status_is_not_taken_keeps_no_other_from_being_told(
+    plane: ControlPlane, statuses: Statuses
+) -> None:
+    client = plane.client()
+    for name in ("a", "b"):
+        assert client.create(f"{API}/clusterslsapolicies", objects.policy(name))[0] == HTTPStatus.CREATED
+    deny_statuses_of(client, "a")
+    await statuses.look()
+    assert statuses.looked.is_set()
+    told = [conditions(client, f"{API}/clusterslsapolicies/{name}") for name in ("a", "b")]
+    assert [[one["reason"] for one in listed] for listed in told] == [[], ["Sound"]]
+
+
+def deny_statuses_of(client: Client, name: str) -> None:
+    """As another policy of the cluster may; in force when this returns."""
+    group = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
+    rule = {
+        "apiGroups": ["navicert.dev"],
+        "apiVersions": ["*"],
+        "resources": ["clusterslsapolicies/status"],
+        "operations": ["UPDATE"],
+    }
+    denying = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": f"object.metadata.name != '{name}'"}],
+    }
+    binding = {"policyName": "denying", "validationActions": ["Deny"]}
+    for plural, kind, spec in (("ies", "", denying), ("ybindings", "Binding", binding)):
+        document = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": f"ValidatingAdmissionPolicy{kind}",
+            "metadata": {"name": "denying"},
+            "spec": spec,
+        }
+        assert client.create(f"{group}{plural}", document)[0] == HTTPStatus.CREATED
+    path = f"{API}/clusterslsapolicies/{name}/status?dryRun=All"
+    wait_until(lambda: client.patch(path, {"status": {"conditions": []}})[0] != HTTPStatus.OK, timeout=20)

@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 
+from controller.kube.client import ApiClient
+from controller.kube.connection import from_kubeconfig
 from controller.reconcile.certificates import AUTHORITY_LIFETIME, RENEWED_AFTER
+from controller.reconcile.keeping import OVERLAP, GivenCertificates
+from controller.reconcile.names import Home
 from controller.trust.issuing import KeyPair, authorities, issue_authority, issue_server, serves
 from controller.wire.webhooks import Registration, render_mutating, render_policy_validation, render_validating
 from tests.support.controlplane import Client, ControlPlane
@@ -184,3 +188,35 @@ def test_a_given_certificate_is_announced_and_left_alone(client: Client, start: 
     assert bundles(client) == {authority.certificate}
     assert pair(client, SERVING) == given
     assert client.get(AUTHORITY)[0] == HTTPStatus.NOT_FOUND
+    after = issue_authority("their next", now=datetime.now(UTC), lifetime=timedelta(days=30))
+    put_secret(
+        client,
+        f"{NAME}-tls",
+        issue_server(after, [DNS], now=datetime.now(UTC), lifetime=timedelta(days=9)),
+        after.certificate,
+    )
+    wait_until(lambda: bundles(client) == {after.certificate + authority.certificate}, timeout=PERIOD * 2)
+
+
+@pytest.mark.case("OPS-005")
+async def test_a_given_authority_is_believed_until_no_replica_serves_by_it_any_more(
+    plane: ControlPlane, client: Client
+) -> None:
+    now = datetime.now(UTC)
+    first, second = (issue_authority(name, now=now, lifetime=timedelta(days=30)) for name in ("first", "second"))
+    async with ApiClient(from_kubeconfig(plane.admin_kubeconfig)) as api:
+        keeper = GivenCertificates(api, Home(namespace=HOME, name=NAME))
+
+        async def announced(after: timedelta, authority: KeyPair) -> bytes | None:
+            put_secret(client, f"{NAME}-tls", authority, authority.certificate)
+            return await keeper.keep((), now + after)
+
+        assert await announced(timedelta(), first) == first.certificate
+        later = timedelta(hours=1)
+        assert await announced(later, first) == first.certificate
+        assert await announced(later + timedelta(seconds=5), second) == second.certificate + first.certificate
+        until = later + OVERLAP
+        assert await announced(until - timedelta(seconds=1), second) == second.certificate + first.certificate
+        assert await announced(until, second) == second.certificate
+        client.delete(SERVING)
+        assert await keeper.keep((), now + until) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from http import HTTPStatus
 from importlib.resources import files
@@ -60,7 +61,8 @@ def test_a_root_is_fetched_kept_while_its_repository_fails_and_told_about_in_its
             assert [one["name"] for one in metadata["ownerReferences"]] == ["private"]
             status = status_of(client)
             assert status["staleAt"] > status["lastRefresh"]
-            assert 'navicert_trust_root_refreshed_timestamp_seconds{root="private"} 0' not in first.ask("/metrics")[1]
+            never = 'navicert_trust_root_refreshed_timestamp_seconds{root="private"} 0'
+            wait_until(lambda: never not in first.ask("/metrics")[1], timeout=SECONDS)  # shown once a second
             assert first.process.terminate() == 0
         repository.publish(b"not a trusted root")
         with Operator(plane, tmp_path / "second", env=environment) as second:
@@ -81,3 +83,17 @@ def test_what_was_changed_by_hand_is_not_what_was_fetched(plane: ControlPlane) -
     assert client.create(MAPS, document)[0] == HTTPStatus.CREATED
     with pytest.raises(MalformedDocument, match="not what was fetched"):
         parse_refreshed(client.get(f"{MAPS}/forged")[1])
+
+
+def test_a_repository_that_does_not_answer_keeps_nobody_from_ending(plane: ControlPlane, tmp_path: Path) -> None:
+    """An operator that lost its lease ends in the same way."""
+    with TufRepository(tmp_path / "tuf", DOCUMENT.encode()) as repository:
+        spec = repository.spec()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(SECONDS)
+        spec["sigstore"]["tuf"]["url"] = f"https://127.0.0.1:{silent.getsockname()[1]}"  # type: ignore[index]
+        assert plane.client().create(f"{API}/trustroots", objects.document("TrustRoot", "private", spec))[0] == 201
+        with Operator(plane, tmp_path / "operator") as operator:
+            asking, _ = silent.accept()
+            with asking:
+                assert operator.process.terminate(timeout=5) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
@@ -16,14 +17,18 @@ from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.engine.gathering import GatherRequest
 from controller.kube.client import Verb
+from controller.reconcile.look import MAX_FAILED
+from controller.wire.policy.tuf import TufSource
+from controller.wire.refreshed import Place, RefreshedRoot, render_refreshed, source_of
 from controller.wire.report import ReportForm
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
+from tests.support.instance import acme
 from tests.support.operator import HOME, install
 from tests.support.processes import wait_until
 from tests.support.reportkinds import DEFINITIONS, OPEN_REPORTS, POLICY_REPORTS, install_reports
 from tests.support.running import controlled_by, create, delete, pod, running, workload
-from tests.support.scanning import Document, staged
+from tests.support.scanning import NOW, Document, staged
 
 DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 IMAGE = f"ghcr.io/acme/shop@{DIGEST}"
@@ -215,6 +220,40 @@ async def test_an_exception_is_named_and_its_result_turns_when_it_expires(
         await stage.look()
     (result,) = reports_in(client, namespace)[0]["results"]
     assert result["result"] == "fail"
+
+
+ENDING_KEY = objects.root("acme", {"name": "release", "pem": objects.new_pem(), "notAfter": "2026-06-01T00:10:00Z"})
+TUF = TufSource(url="https://tuf.example", root="{}", target="root.json", stale_after=timedelta(minutes=10))
+ENDING_ROOT = objects.document(
+    "TrustRoot", "acme", {"sigstore": {"tuf": {"url": TUF.url, "root": TUF.root, "target": TUF.target}}}
+)
+ENDING_ROOT["spec"]["staleAfter"] = "10m"
+
+
+def refreshed_at_the_beginning() -> Document:
+    """What the operator leaves of a refresh."""
+    document = json.dumps(acme().trusted_root())
+    root = RefreshedRoot(root="acme", source=source_of(TUF), document=document, refreshed=NOW)
+    return dict(render_refreshed(Place(namespace=HOME, name="refreshed", version="", uid="1"), root))
+
+
+@pytest.mark.parametrize(
+    "objects_that_end",
+    [pytest.param([ENDING_KEY], id="key"), pytest.param([ENDING_ROOT, refreshed_at_the_beginning()], id="stale root")],
+)
+async def test_what_time_takes_from_trust_is_looked_at_again_at_that_second(
+    client: Client, kubeconfig: Path, namespace: str, objects_that_end: list[Document]
+) -> None:
+    """Or reports would say for half a day what admission does not say any more."""
+    deployed(client, namespace, IMAGE)
+    async with staged(kubeconfig, registry_down, [policy(), *objects_that_end]) as stage:
+        await stage.look()
+        stage.now += timedelta(minutes=10)
+        await stage.look()
+        assert stage.gathered == [IMAGE]
+        stage.now += timedelta(seconds=1)
+        await stage.look()
+        assert stage.gathered == [IMAGE, IMAGE]
 
 
 @pytest.mark.case("AUD-010")
@@ -475,3 +514,26 @@ async def test_a_write_that_fails_is_made_by_the_next_look_and_nothing_is_remove
         failing[0] = False
         await stage.look()
     assert [one["scope"]["name"] for one in reports_in(client, namespace)] == ["web"]
+
+
+async def test_a_namespace_that_takes_no_reports_keeps_no_other_from_being_reported(
+    client: Client, kubeconfig: Path, namespace: str, plane: ControlPlane
+) -> None:
+    """A namespace that is ending takes nothing new, and may end never: as many workloads as give a look up."""
+    ending, number = f"a-{namespace}", MAX_FAILED + 1
+    plane.create_namespace(ending)
+    gone = create(client, running(pod("gone", IMAGE, namespace=namespace), f"x@{DIGEST}"))
+    held = [running(pod(f"held-{one}", IMAGE, namespace=ending), f"x@{DIGEST}") for one in range(number)]
+    async with staged(kubeconfig, nothing_attached, [policy()]) as stage:
+        await stage.look()
+        for one in held:
+            one["metadata"]["finalizers"] = ["acme.example/hold"]
+            create(client, one)
+        client.delete(f"/api/v1/namespaces/{ending}")
+        delete(client, gone)
+        create(client, running(pod("web", IMAGE, namespace=namespace), f"x@{DIGEST}"))
+        figures = await stage.look()
+    assert figures.results["fail", "Enforce"] == number + 1
+    assert [one["scope"]["name"] for one in reports_in(client, namespace)] == ["web"]
+    for one in held:
+        client.patch(f"/api/v1/namespaces/{ending}/pods/{one['metadata']['name']}", {"metadata": {"finalizers": None}})

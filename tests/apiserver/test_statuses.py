@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.instance import acme
+from tests.support.nested import create_nested
 from tests.support.operator import API, Operator, install
 from tests.support.processes import wait_until
 
@@ -175,6 +177,31 @@ def test_an_exception_that_reaches_beyond_the_maximum_says_so(client: Client) ->
     exception = objects.exception("long", expires=expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
     apply(client, exception)
     assert until(client, exception, is_broken)["reason"] == "BeyondMaximum"
+
+
+def test_a_policy_that_is_nested_too_deep_is_told_once_and_takes_nothing_from_the_others(
+    client: Client, plane: ControlPlane, operator: Operator
+) -> None:
+    """Whoever may write policies in a namespace could stop the operator else."""
+    plane.create_namespace("deep")
+    nested = objects.policy("nested", namespace="deep")
+    create_nested(plane, path_of(nested).rpartition("/")[0], "nested")
+    path = path_of(nested)
+    try:
+        wait_until(lambda: bool(told(operator, "SLSAPolicy/deep/nested")), timeout=SECONDS)
+        for number in range(3):
+            time.sleep(1.1)  # the times of conditions are whole seconds
+            other = objects.policy(f"beside-{number}")
+            apply(client, other)
+            until(client, other, is_ready)
+        assert len(told(operator, "SLSAPolicy/deep/nested")) == 1
+        assert operator.process.running
+    finally:
+        client.delete(path)
+
+
+def told(operator: Operator, title: str) -> list[Document]:
+    return [line for line in operator.told("status written") if line["object"] == title]
 
 
 def test_objects_carry_nothing_of_the_operator_but_their_status(client: Client) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -23,6 +22,7 @@ from controller.kube.connection import from_kubeconfig
 from controller.kube.reflector import Callbacks, Reflector
 from tests.support import objects
 from tests.support.controlplane import ControlPlane
+from tests.support.nested import create_nested
 from tests.support.processes import wait_until
 
 CONFIG_MAPS = Resource(kind="ConfigMap", path="/api/v1/namespaces/watched/configmaps")
@@ -172,21 +172,6 @@ def policies(controlplane: ControlPlane) -> Iterator[str]:
         controlplane.client().delete(f"{path}/{name}")
 
 
-def create_nested(controlplane: ControlPlane, path: str, name: str, *, levels: int) -> None:
-    """Past `json`, which goes no deeper than the client that is tested."""
-    connection = from_kubeconfig(controlplane.admin_kubeconfig)
-    nested = b'{"a":' * levels + b"1" + b"}" * levels
-    body = (
-        b'{"apiVersion":"navicert.dev/v1alpha1","kind":"SLSAPolicy","metadata":{"name":"%b"},'
-        b'"spec":{"mode":"Enforce","require":{"buildLevel":1},"foo":%b}}' % (name.encode(), nested)
-    )
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(connection.server + path, body, headers)
-    with urllib.request.urlopen(request, context=connection.tls) as answer:
-        assert answer.status == HTTPStatus.CREATED
-
-
-@pytest.mark.case("SVC-002")
 def compiled_policy(source: Mapping[str, object]) -> Policy | BrokenPolicy:
     keyed = compile_object(source)
     assert isinstance(keyed, KeyedPolicy)
@@ -200,7 +185,7 @@ async def test_a_policy_nested_too_deep_is_broken_and_the_others_still_load(
     assert controlplane.client().create(policies, good)[0] == HTTPStatus.CREATED
     async with connected(controlplane.admin_kubeconfig) as client:
         before = await client.list(POLICIES)
-        create_nested(controlplane, policies, "nested", levels=1500)
+        create_nested(controlplane, policies, "nested")
         event = await anext(client.watch(POLICIES, before.version))
         listing = await client.list(POLICIES)
     loaded = {one["metadata"]["name"]: one for one in listing.objects if one["metadata"]["namespace"] == "deep"}

@@ -31,7 +31,8 @@ Document = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Stage:
-    """A scan, what it goes by, and what it did. `objects` are the policies in force; `now` the time of a look."""
+    """A scan, what it goes by, and what it did. `objects` are the policies in force, and ConfigMaps of Navicert's own
+    namespace; `now` the time of a look."""
 
     gather: Gather
     objects: list[Document]
@@ -44,6 +45,7 @@ class Stage:
         store = PolicyStore()
         for kind in KINDS:
             store.replace(kind, [one for one in self.objects if one["kind"] == kind])
+        store.replace_config_maps([one for one in self.objects if one["kind"] == "ConfigMap"])
         return store.current()
 
     async def gather_counted(self, request: GatherRequest) -> Evidence:

@@ -33,11 +33,12 @@ class Answered(Enum):
     WRONGLY_ADMITTED = "admitted, and must not be"
     WRONGLY_REFUSED = "refused, and must not be, or for another reason"
     UNJUDGED = "the API server did not reach the webhook"
+    UNPINNED = "the API server did not reach the webhook that pins, and the tag was refused"
     NO_API_SERVER = "the API server did not answer, or could not work"
 
 
 RIGHT = frozenset({Answered.ADMITTED, Answered.REFUSED})
-OUTAGE = frozenset({Answered.UNJUDGED, Answered.NO_API_SERVER})
+OUTAGE = frozenset({Answered.UNJUDGED, Answered.UNPINNED, Answered.NO_API_SERVER})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,8 @@ class Expected:
         """What this answer of the API server is."""
         if status == HTTPStatus.CREATED:
             return Answered.ADMITTED if self.word is None else Answered.WRONGLY_ADMITTED
+        if "TagNotPinned" in message:
+            return Answered.UNPINNED
         if DENIED in message:
             right = self.word is not None and self.word in message and status == HTTPStatus.FORBIDDEN
             return Answered.REFUSED if right else Answered.WRONGLY_REFUSED

@@ -7,7 +7,7 @@ import pytest
 from controller.core.errors import ApiServerUnavailable
 from controller.core.policy import BrokenPolicy
 from controller.engine.compiling import KeyedPolicy, compile_object
-from controller.kube.documents import Form, parse_document
+from controller.kube.documents import Form, parse_document, shallow
 from tests.support import objects
 
 MOST_LEVELS = 10_000  # sigs.k8s.io/json, the API server's own bound; no Python's decoder goes as deep
@@ -75,7 +75,8 @@ def test_an_object_just_below_the_decoders_depth_alone_is_no_less_readable_in_a_
 def test_a_kind_of_kubernetes_own_in_a_list_stays_without_version_and_kind() -> None:
     namespace = b'{"metadata":{"name":"shop","labels":{"a":"b"}},"status":%b}' % nested(MOST_LEVELS)
     page = parse_document(page_of(namespace), Form.PAGE)
-    assert page["items"] == [{"metadata": {"name": "shop", "labels": {"a": "b"}}}]
+    told = {"f:a": [{"f:a": None}]}
+    assert page["items"] == [{"metadata": {"name": "shop", "labels": {"a": "b"}}, "status": told}]
 
 
 @pytest.mark.parametrize(
@@ -102,3 +103,12 @@ def test_what_is_no_document_is_an_error_of_ours(content: bytes, form: Form) -> 
 def test_a_page_with_an_object_that_nobody_can_tell_is_an_error(metadata: bytes) -> None:
     with pytest.raises(ApiServerUnavailable, match="no JSON"):
         parse_document(page_of(GOOD, b'{%b"spec":%b}' % (metadata, nested(MOST_LEVELS))), Form.PAGE)
+
+
+def test_what_is_given_to_others_names_each_object_and_is_never_deep() -> None:
+    owner = b'{"kind":"ReplicaSet","name":"web-1"}'
+    one = b'{"metadata":{"name":"web","ownerReferences":[%b]},"spec":%b}' % (owner, nested(MOST_LEVELS))
+    page = json.loads(shallow(page_of(one)))
+    assert page["items"][0]["metadata"] == {"name": "web", "ownerReferences": [json.loads(owner)]}
+    assert page["metadata"] == json.loads(page_of(b"1"))["metadata"]
+    assert shallow(b'{"no":') == b'{"no":'
