@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # for a machine that does much else besides: it costs what never gets ready, and nothing else
 POLL_SECONDS = 0.02
 LOG_TAIL_BYTES = 4000
 GUARD = 'read -r _; kill -s KILL -- "-$1"'

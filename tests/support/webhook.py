@@ -56,7 +56,7 @@ class Webhook:
 
     def wait_synced(self) -> None:
         """Returns once /readyz is 200. Raises ProcessFailed with the log when that takes too long."""
-        self.process.wait_ready(lambda: self.ask_status("/readyz")[0] == 200, timeout=20.0)
+        self.process.wait_ready(lambda: self.ask_status("/readyz")[0] == 200)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, *, tls: ssl.SSLContext | None = None
