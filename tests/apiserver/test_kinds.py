@@ -48,7 +48,7 @@ def install_kinds(plane: ControlPlane, *arguments: str) -> subprocess.CompletedP
         str(kubeconfig),
         *arguments,
     ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
 
 def installed(client: Client) -> set[str]:
@@ -59,7 +59,7 @@ def test_all_kinds_are_served_when_it_ends_and_an_older_one_is_brought_up_to_dat
     client = plane.client()
     assert install_kinds(plane).returncode == 0
     assert installed(client) == OWN | REPORTS | {"slsaexceptions.navicert.dev"}
-    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/clusterpolicyreports")[0] == 200, timeout=10)
+    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/clusterpolicyreports")[0] == 200)
     path = f"{DEFINITIONS}/trustroots.navicert.dev"
     names = client.get(path)[1]["spec"]["names"]
     assert client.patch(path, {"spec": {"names": {**names, "shortNames": ["older"]}}})[0] == 200

@@ -86,7 +86,7 @@ def forbidden(answer: Answer) -> bool:
 def test_who_edits_namespaces_writes_their_policies_and_nothing_of_the_cluster(roles: ControlPlane, may: str) -> None:
     person = somebody(roles, may)
     own = objects.policy(may, namespace=NAMESPACE)
-    wait_until(lambda: person.create(POLICIES, own)[0] == HTTPStatus.CREATED, timeout=20)
+    wait_until(lambda: person.create(POLICIES, own)[0] == HTTPStatus.CREATED)
     assert person.patch(f"{POLICIES}/{may}", {"spec": {"mode": "Audit"}})[0] == HTTPStatus.OK
     assert person.delete(f"{POLICIES}/{may}")[0] == HTTPStatus.OK
     for plural, document in CLUSTERS.items():
@@ -100,7 +100,7 @@ def test_who_edits_namespaces_writes_their_policies_and_nothing_of_the_cluster(r
 @pytest.mark.case("OPS-018")
 def test_who_views_namespaces_reads_all_kinds_and_writes_none(roles: ControlPlane) -> None:
     person = somebody(roles, "view")
-    wait_until(lambda: person.get(POLICIES)[0] == HTTPStatus.OK, timeout=20)
+    wait_until(lambda: person.get(POLICIES)[0] == HTTPStatus.OK)
     assert [person.get(f"{API}/{plural}")[0] for plural in CLUSTERS] == [HTTPStatus.OK] * len(CLUSTERS)
     assert forbidden(person.create(POLICIES, objects.policy("own", namespace=NAMESPACE)))
     assert all(forbidden(person.create(f"{API}/{plural}", document)) for plural, document in CLUSTERS.items())

@@ -21,7 +21,6 @@ from tests.support.reportkinds import POLICY_REPORTS, install_reports
 from tests.support.running import create, pod, running
 from tests.support.tools import Kubectl
 
-SECONDS = 40.0
 REPORTS = "/apis/wgpolicyk8s.io/v1alpha2/policyreports"
 IMAGE = f"127.0.0.1:1/acme/web@sha256:{'a' * 64}"  # nobody answers there
 
@@ -75,8 +74,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             replica(client, component)
         make_ready(client)
         with Operator(plane, folder / "operator") as operator:
-            wait_until(lambda: bool(client.get(VALIDATING)[1].get("webhooks")), timeout=SECONDS)
-            wait_until(lambda: bool(client.get(REPORTS)[1]["items"]), timeout=SECONDS)
+            wait_until(lambda: bool(client.get(VALIDATING)[1].get("webhooks")))
+            wait_until(lambda: bool(client.get(REPORTS)[1]["items"]))
             kubectl = Kubectl(folder, plane.admin_kubeconfig)
             yield Scene(plane=plane, client=client, kubectl=kubectl, operator=operator)
 

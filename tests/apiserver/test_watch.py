@@ -29,7 +29,7 @@ CONFIG_MAPS = Resource(kind="ConfigMap", path="/api/v1/namespaces/watched/config
 NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
 POLICIES = Resource(kind="SLSAPolicy", path="/apis/navicert.dev/v1alpha1/slsapolicies")
 CRD = Path(__file__).resolve().parents[2] / "charts" / "navicert" / "crds" / "navicert.dev_slsapolicies.yaml"
-SECONDS = 10.0
+SECONDS = 180.0
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -116,7 +116,7 @@ def things(controlplane: ControlPlane) -> Resource:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.watch.example"
     assert controlplane.client().apply(path, definition)[0] in (HTTPStatus.OK, HTTPStatus.CREATED)
     resource = Resource(kind="Thing", path="/apis/watch.example/v1/things")
-    wait_until(lambda: controlplane.client().get(resource.path)[0] == HTTPStatus.OK, timeout=SECONDS)
+    wait_until(lambda: controlplane.client().get(resource.path)[0] == HTTPStatus.OK)
     return resource
 
 
@@ -166,7 +166,7 @@ def policies(controlplane: ControlPlane) -> Iterator[str]:
     assert status in (HTTPStatus.OK, HTTPStatus.CREATED)
     controlplane.create_namespace("deep")
     path = "/apis/navicert.dev/v1alpha1/namespaces/deep/slsapolicies"
-    wait_until(lambda: controlplane.client().get(path)[0] == HTTPStatus.OK, timeout=SECONDS)
+    wait_until(lambda: controlplane.client().get(path)[0] == HTTPStatus.OK)
     yield path
     for name in ("good", "nested"):
         controlplane.client().delete(f"{path}/{name}")

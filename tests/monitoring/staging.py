@@ -68,7 +68,7 @@ async def under_load(folder: Path, running: Programs, rounds: int) -> AsyncItera
             }
             with Prometheus(folder / "prometheus", targets, RULES) as prometheus:
                 # What is asked before the first scrape is no rise of any counter.
-                await asyncio.to_thread(wait_until, lambda: prometheus.values("sum(up)") == [3.0], timeout=30.0)
+                await asyncio.to_thread(wait_until, lambda: prometheus.values("sum(up)") == [3.0])
                 for _ in range(rounds):
                     rows = await ask_all(stage, lambda _: None)
                     assert all(row.as_expected for row in rows)

@@ -19,7 +19,6 @@ EXPRESSIONS: dict[str, str] = {
     f"{panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel.get("targets", ())
 }
 ROUNDS = 3
-SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +49,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
 
 def look(prometheus: Prometheus, running: Programs) -> Seen:
     """Asks everything, then stops one program after the other."""
-    wait_until(lambda: all(rule["lastEvaluation"] > "2000" for rule in prometheus.rules()), timeout=SECONDS)
+    wait_until(lambda: all(rule["lastEvaluation"] > "2000" for rule in prometheus.rules()))
     panels = {expression: prometheus.query(filled(expression)) for expression in EXPRESSIONS.values()}
     present = {name: prometheus.values(expression) for name, expression in ABSENCES.items()}
     rules, broken = prometheus.rules(), prometheus.query(expression_of("NavicertBrokenObjects"))
     running.operator.stop()
     running.webhook.stop()
-    wait_until(lambda: prometheus.values("sum(up)") == [1.0], timeout=SECONDS)
+    wait_until(lambda: prometheus.values("sum(up)") == [1.0])
     # The demo's webhook is the only one left: as long as it answers nobody is to be woken.
     gone = {"leader": prometheus.values(ABSENCES["leader"]), "webhook": prometheus.values(ABSENCES["webhook"])}
     return Seen(panels=panels, rules=rules, broken=broken, present=present, gone=gone)

@@ -85,7 +85,7 @@ def install_kinds(client: Client) -> None:
         status, body = client.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
         assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
         collection = f"{API}/{document['spec']['names']['plural']}"
-        wait_until(partial(_served, client, collection), timeout=20)
+        wait_until(partial(_served, client, collection))
 
 
 def _served(client: Client, path: str) -> bool:

@@ -150,7 +150,7 @@ class Node:
         self._process.stop()
         for controller in CGROUPS.iterdir():
             if (controller / self._cgroup).is_dir():
-                wait_until(partial(_removed, controller / self._cgroup), timeout=20)
+                wait_until(partial(_removed, controller / self._cgroup))
 
     def __enter__(self) -> Self:
         return self

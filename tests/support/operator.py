@@ -75,7 +75,7 @@ class Operator:
 
     def ask(self, path: str) -> tuple[int, str]:
         """One request at the status port."""
-        connection = http.client.HTTPConnection(self.status, timeout=10)
+        connection = http.client.HTTPConnection(self.status, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -103,7 +103,7 @@ def install(plane: ControlPlane, *values: str) -> None:
         document = yaml.safe_load(path.read_text())
         put(client, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{document['metadata']['name']}", document)
         collection = f"{API}/{document['spec']['names']['plural']}"
-        wait_until(partial(_served, client, collection), timeout=20)
+        wait_until(partial(_served, client, collection))
     plane.create_namespace(HOME)
     plane.create_service_account(HOME, "operator")
     grant(client, *values)

@@ -100,14 +100,14 @@ class Process:
         """Sends this signal to the child alone."""
         self._child.send_signal(number)
 
-    def wait(self, *, timeout: float = 30.0) -> int:
+    def wait(self, *, timeout: float = READY_SECONDS) -> int:
         """Returns the exit status once the child ended by itself. Raises ProcessFailed if it does not."""
         try:
             return self._child.wait(timeout)
         except subprocess.TimeoutExpired as error:
             raise ProcessFailed(f"{self.name} still runs after {timeout:.0f} s\n{self.output()}") from error
 
-    def terminate(self, *, timeout: float = 30.0) -> int:
+    def terminate(self, *, timeout: float = READY_SECONDS) -> int:
         """Sends SIGTERM to the child and returns its exit status. Raises ProcessFailed if it does not end."""
         self._child.terminate()
         try:

@@ -15,7 +15,7 @@ from tests.support.pki import Authority, Identity
 from tests.support.processes import Process
 
 ADDRESS = "127.0.0.1"
-REQUEST_SECONDS = 40.0
+REQUEST_SECONDS = 90.0
 
 
 class Issuer(Protocol):
