@@ -19,6 +19,7 @@ from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.processes import wait_until
 from tests.support.registries import Cosign, Kind, Pushed, Registry
 from tests.support.reviews import Document, container, encoded, pod, review
+from tests.support.rights import Right, allowed
 from tests.support.webhook import Webhook
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -164,6 +165,8 @@ def test_only_what_a_node_itself_mirrors_is_let_in_and_told(cluster: Cluster) ->
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": NODES}],
     }
     assert cluster.client.create(RBAC, binding)[0] == HTTPStatus.CREATED
+    may_create = Right(role="cluster-admin", group="", resource="pods", verb="create")
+    wait_until(lambda: allowed(cluster.client, NODE, may_create, NAMESPACE, (NODES,)))
     spec = {"containers": [container(cluster.unsigned)], "nodeName": "n1"}
 
     def create(user: str, group: str, **metadata: Any) -> Answer:

@@ -12,10 +12,10 @@ import pytest
 from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.processes import wait_until
+from tests.support.rights import grant
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 HOME, ACCOUNT = "navicert-system", "navicert-kinds"
 OWN = {f"{plural}.navicert.dev" for plural in ("clusterslsapolicies", "slsapolicies", "trustedbuilders", "trustroots")}
 REPORTS = {"policyreports.wgpolicyk8s.io", "clusterpolicyreports.wgpolicyk8s.io"}
@@ -32,8 +32,7 @@ def plane(new_controlplane: Callable[[], ControlPlane]) -> ControlPlane:
     base = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": ACCOUNT}}
     role = {**base, "kind": "ClusterRole", "rules": rules("ClusterRole", ACCOUNT)}
     binding = {**base, "kind": "ClusterRoleBinding", "subjects": [subject], "roleRef": reference}
-    for plural, document in (("clusterroles", role), ("clusterrolebindings", binding)):
-        assert plane.client().apply(f"{RBAC}/{plural}/{ACCOUNT}", document)[0] == 201
+    grant(plane.client(), role, binding)
     return plane
 
 

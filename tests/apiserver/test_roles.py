@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support import objects
 from tests.support.cluster import API, ROOT, install_kinds
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.objects import Document
+from tests.support.plainyaml import read_documents
 from tests.support.processes import wait_until
 from tests.support.tools import Helm
 
@@ -44,7 +44,7 @@ def roles(controlplane: ControlPlane, tmp_path: Path) -> ControlPlane:
         "-s",
         "templates/roles.yaml",
     )
-    for role in yaml.safe_load_all(text):
+    for role in read_documents(text):
         assert client.apply(f"{RBAC}/clusterroles/{role['metadata']['name']}", role)[0] in (200, 201)
     controlplane.create_namespace(NAMESPACE)
     return controlplane

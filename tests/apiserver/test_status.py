@@ -18,6 +18,7 @@ from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, ROOT, VALIDATING, Operator, install, make_ready, put
 from tests.support.processes import wait_until
 from tests.support.reportkinds import POLICY_REPORTS, install_reports
+from tests.support.rights import grant
 from tests.support.running import create, pod, running
 from tests.support.tools import Kubectl
 
@@ -129,11 +130,7 @@ def test_who_may_read_policies_alone_is_told_what_is_unknown(scene: Scene, tmp_p
     group = "rbac.authorization.k8s.io"
     rule = {"apiGroups": ["navicert.dev"], "resources": ["*"], "verbs": ["list"]}
     metadata = {"name": "reader"}
-    put(
-        scene.client,
-        f"/apis/{group}/v1/clusterroles/reader",
-        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": [rule]},
-    )
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": [rule]}
     binding = {
         "apiVersion": f"{group}/v1",
         "kind": "ClusterRoleBinding",
@@ -141,7 +138,7 @@ def test_who_may_read_policies_alone_is_told_what_is_unknown(scene: Scene, tmp_p
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "reader"},
         "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "shop"}],
     }
-    put(scene.client, f"/apis/{group}/v1/clusterrolebindings/reader", binding)
+    grant(scene.client, role, binding)
     scene.client.delete(f"{API}/clusterslsapolicies/lost")
     try:
         reader = Kubectl(tmp_path, scene.plane.service_account_kubeconfig("shop", "reader"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from controller.core.errors import ApiServerUnavailable
 from controller.core.policy import BrokenPolicy, Policy
@@ -23,6 +22,7 @@ from controller.kube.connection import from_kubeconfig
 from controller.kube.reflector import Callbacks, Reflector
 from tests.support import objects
 from tests.support.controlplane import ControlPlane
+from tests.support.plainyaml import read_yaml
 from tests.support.processes import wait_until
 
 CONFIG_MAPS = Resource(kind="ConfigMap", path="/api/v1/namespaces/watched/configmaps")
@@ -162,7 +162,7 @@ async def test_the_labels_of_a_namespace_that_no_watch_told_of_are_fetched(contr
 def policies(controlplane: ControlPlane) -> Iterator[str]:
     """The path of SLSAPolicies in a namespace of their own."""
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slsapolicies.navicert.dev"
-    status, _ = controlplane.client().apply(definitions, yaml.safe_load(CRD.read_text()))
+    status, _ = controlplane.client().apply(definitions, read_yaml(CRD.read_text()))
     assert status in (HTTPStatus.OK, HTTPStatus.CREATED)
     controlplane.create_namespace("deep")
     path = "/apis/navicert.dev/v1alpha1/namespaces/deep/slsapolicies"

@@ -17,10 +17,12 @@ from tests.support.chart import CHART, NAMESPACE
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, ROOT
 from tests.support.processes import wait_until
+from tests.support.rights import wait_granted
 from tests.support.tools import Helm
 
 JOB = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/navicert-kinds"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+RIGHTS = (f"{RBAC}/clusterroles/navicert-kinds", f"{RBAC}/clusterrolebindings/navicert-kinds")
 PODS = "/api/v1/namespaces/default/pods"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LOOK_SECONDS = 0.3
@@ -73,6 +75,7 @@ def _run_jobs(plane: ControlPlane, ended: threading.Event, ran: list[list[str]])
         ran.append(spec["containers"][0]["args"])
         kubeconfig = plane.service_account_kubeconfig(NAMESPACE, spec["serviceAccountName"])
         command = [sys.executable, "-m", "controller.cli.main", *ran[-1], f"--kubeconfig={kubeconfig}"]
+        wait_granted(client, [client.get(path)[1] for path in RIGHTS])
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
         assert client.patch(f"{JOB}/status", {"status": _succeeded()})[0] == 200
 
@@ -137,5 +140,4 @@ def test_upgrade_and_rollback_bring_the_kinds_to_their_version_first(
 
 def gone(client: Client) -> bool:
     """Whether the Job went with the rights that it had."""
-    rights = (f"{RBAC}/clusterroles/navicert-kinds", f"{RBAC}/clusterrolebindings/navicert-kinds")
-    return {client.get(path)[0] for path in (JOB, *rights)} == {404}
+    return {client.get(path)[0] for path in (JOB, *RIGHTS)} == {404}

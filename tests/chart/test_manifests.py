@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from tests.support.chart import NAMESPACE, Document
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.fakenode import run_controllers
 from tests.support.pages import ROOT, marked
+from tests.support.plainyaml import read_documents
 from tests.support.processes import wait_until
 from tests.support.tools import Kubectl, binary
 from tests.tools.render import render
@@ -50,7 +50,7 @@ def pasted(shell: Kubectl, text: str) -> subprocess.CompletedProcess[str]:
 
 
 def documents() -> list[Document]:
-    return [one for one in yaml.safe_load_all(INSTALL.read_text()) if one]
+    return read_documents(INSTALL.read_text())
 
 
 def test_it_is_what_the_chart_renders() -> None:

@@ -24,6 +24,7 @@ rules:
 - level: Metadata
   userGroups: ["system:serviceaccounts:{NAMESPACE}"]
 """
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _REASON = "authorization.k8s.io/reason"
 _BY = re.compile(r' of (?P<kind>ClusterRole|Role) "(?P<role>[^"]+)" to ')
 
@@ -59,6 +60,17 @@ def granted(documents: Iterable[Document]) -> list[Right]:
     ]
 
 
+def grant(client: Client, *documents: Document) -> None:
+    """Applies these roles and bindings, and returns once what they say is granted."""
+    for one in documents:
+        namespace = one["metadata"].get("namespace")
+        place = f"namespaces/{namespace}/" if namespace else ""
+        path = f"{RBAC}/{place}{one['kind'].lower()}s/{one['metadata']['name']}"
+        status, body = client.apply(path, one)
+        assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+    wait_granted(client, documents)
+
+
 def wait_granted(client: Client, documents: Iterable[Document]) -> None:
     """Returns once the API server grants what these roles and bindings say, of which its authorizer learns by watching.
 
@@ -68,21 +80,21 @@ def wait_granted(client: Client, documents: Iterable[Document]) -> None:
     roles = {(one["kind"], one["metadata"]["name"]): one for one in present if one["kind"] in ("ClusterRole", "Role")}
     for binding in (one for one in present if one["kind"].endswith("Binding")):
         reference, namespace = binding["roleRef"], binding["metadata"].get("namespace", "")
-        for right in granted([roles[reference["kind"], reference["name"]]]):
+        for right in {*granted([roles[reference["kind"], reference["name"]]])}:
             for subject in binding["subjects"]:
                 account = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
                 wait_until(partial(allowed, client, account, right, namespace))
 
 
-def allowed(client: Client, account: str, right: Right, namespace: str = "") -> bool:
-    """Whether this account has the right, whatever role it has it by; in all namespaces without one."""
+def allowed(client: Client, user: str, right: Right, namespace: str = "", groups: tuple[str, ...] = ()) -> bool:
+    """Whether this user has the right, whatever role he has it by; in all namespaces without one."""
     resource, _, subresource = right.resource.partition("/")
     asked = {"group": right.group, "resource": resource, "subresource": subresource, "verb": right.verb}
     asked |= {"name": right.name, "namespace": namespace}
     question = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
-        "spec": {"user": account, "resourceAttributes": asked},
+        "spec": {"user": user, "groups": groups, "resourceAttributes": asked},
     }
     status, answer = client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", question)
     assert status == HTTPStatus.CREATED, answer
