@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +32,11 @@ class Relay:
         self._target = urlsplit(server).netloc.rpartition(":")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        self.cut = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._pumps: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._cut = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     @property
     def server(self) -> str:
@@ -40,17 +44,26 @@ class Relay:
 
     def sever(self) -> None:
         """Ends every connection and answers no new one."""
-        self.cut = True
-        for one in self._open:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._cut = True
+            for one in self._open:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
-        self.cut = False
+        with self._lock:
+            self._cut = False
 
     def close(self) -> None:
+        """For good."""
         self.sever()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._listener.close()
+        for pump in self._pumps:
+            pump.join()
+        for one in self._open:
+            one.close()
 
     def _accept(self) -> None:
         while True:
@@ -58,13 +71,18 @@ class Relay:
                 inner, _ = self._listener.accept()
             except OSError:
                 return
-            if self.cut:
-                inner.close()
-                continue
-            outer = socket.create_connection((self._target[0], int(self._target[2])))
-            self._open += [inner, outer]
-            for source, sink in ((inner, outer), (outer, inner)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+            with self._lock:
+                if self._cut:
+                    inner.close()
+                else:
+                    self._connect(inner)
+
+    def _connect(self, inner: socket.socket) -> None:
+        outer = socket.create_connection((self._target[0], int(self._target[2])))
+        self._open += [inner, outer]
+        for source, sink in ((inner, outer), (outer, inner)):
+            self._pumps.append(threading.Thread(target=_pump, args=(source, sink), daemon=True))
+            self._pumps[-1].start()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
@@ -101,6 +119,10 @@ def holder(plane: ControlPlane) -> Any:
     return plane.client().get(LEASE)[1].get("spec", {}).get("holderIdentity")
 
 
+def renewed(plane: ControlPlane) -> datetime:
+    return datetime.fromisoformat(plane.client().get(LEASE)[1]["spec"]["renewTime"])
+
+
 def writes_status(plane: ControlPlane, name: str) -> bool:
     body = plane.client().get(f"{API}/clusterslsapolicies/{name}")[1]
     return bool(body.get("status", {}).get("conditions"))
@@ -120,7 +142,7 @@ def test_one_of_two_writes_and_the_other_leads_when_it_is_killed(
     create_policy(plane, "killed")
     wait_until(lambda: writes_status(plane, "killed"))
     assert (second.leads, second.told("status written")) == (False, [])
-    assert second.ask("/readyz")[0] == 200
+    wait_until(lambda: second.ask("/readyz")[0] == 200)
     assert "navicert_operator_leading 0.0" in second.ask("/metrics")[1]
     assert holder(plane) == first.identity
     os.kill(first.process.pid, signal.SIGKILL)
@@ -138,7 +160,8 @@ def test_one_that_is_told_to_end_hands_over_at_once(plane: ControlPlane, start: 
     wait_until(lambda: first.leads)
     second = start("second")
     assert first.process.terminate() == 0
-    assert [line["message"] for line in first.lines()][-1] == "stopped"
+    assert [line["message"] for line in first.lines()][-2:] == ["lease released", "stopped"]
+    assert holder(plane) in ("", second.identity)
     wait_until(lambda: second.leads)
     assert second.process.terminate() == 0
 
@@ -169,15 +192,15 @@ def test_one_that_is_cut_off_survives_a_blip_and_ends_before_the_other_leads(
     first = start("first", relay.server)
     wait_until(lambda: first.leads)
     second = start("second")
+    cut = datetime.now(UTC)
     relay.sever()
-    time.sleep(5)
+    wait_until(lambda: bool(first.told("lease not renewed")))
     relay.mend()
-    time.sleep(RENEW_SECONDS)
-    assert first.process.running, first.process.output()
+    wait_until(lambda: renewed(plane) > cut + timedelta(seconds=RENEW_SECONDS))
+    assert holder(plane) == first.identity
     assert not second.leads
-    relay.sever()
+    relay.close()
     wait_until(lambda: not first.process.running)
-    assert not second.leads
     assert "was not renewed" in first.told("ending")[0]["error"]
     wait_until(lambda: second.leads)
-    relay.close()
+    assert first.told("ending")[0]["time"] < second.told("leading")[0]["time"]

@@ -108,8 +108,8 @@ def test_webhooks_are_registered_when_a_replica_is_ready_put_back_when_changed_a
     edited[2]["namespaceSelector"] = {"matchLabels": {"nobody": "has-it"}}
     assert client.patch(VALIDATING, {"webhooks": edited})[0] == HTTPStatus.OK
     wait_until(lambda: webhooks(client) == expected(client, exempt=("network",)))
-    events = client.get("/api/v1/namespaces/default/events")[1]["items"]
-    told = [(one["reason"], one["involvedObject"]["name"], one["type"]) for one in events]
+    wait_until(lambda: bool(events(client)))
+    told = [(one["reason"], one["involvedObject"]["name"], one["type"]) for one in events(client)]
     assert told == [("WebhooksRestored", NAME, "Warning")]
 
     client.patch(VALIDATING, {"webhooks": []})
@@ -164,7 +164,12 @@ def test_an_authority_is_announced_before_anything_it_issued_is_served(
     wait_until(rotated)
     assert "old" in order
     assert bundles(client) == {new() + old.certificate}
-    assert client.get("/api/v1/namespaces/default/events")[1]["items"] == []
+    assert events(client) == []
+
+
+def events(client: Client) -> list[dict[str, Any]]:
+    """What people were told of the cluster's objects."""
+    return list(client.get("/api/v1/namespaces/default/events")[1]["items"])
 
 
 def _current(client: Client) -> bytes:
