@@ -26,6 +26,7 @@ from tests.support.processes import wait_until
 from tests.support.reviews import container, encoded, pod, review
 from tests.support.webhook import Webhook
 
+REVIEW_SECONDS = 4  # nine tenths of it are the deadline, which ends before a single read may
 IMAGE = f"127.0.0.1:9/acme/shop@sha256:{'a' * 64}"
 
 
@@ -55,7 +56,7 @@ class NotAnswered(Exception):
 
 def answer(webhook: Webhook, *images: str, **request: Any) -> Any:
     document = review(pod(*(container(image, f"c{number}") for number, image in enumerate(images))), **request)
-    status, body = webhook.ask("POST", "/validate?timeout=2s", encoded(document))
+    status, body = webhook.ask("POST", f"/validate?timeout={REVIEW_SECONDS}s", encoded(document))
     if status != 200:
         raise NotAnswered(status, body)
     return json.loads(body)["response"]
@@ -133,12 +134,13 @@ def test_a_registry_that_stalls_is_told_before_the_review_ends(tmp_path: Path) -
         response = judged()
         assert (response["allowed"], response["status"]["code"]) == (False, 503)
         assert "DeadlineExceeded" in response["status"]["message"]
-        assert 1500 < webhook.reviews()[-1]["ms"] < 2000
+        wait_until(lambda: bool(webhook.reviews()))
+        assert 0.75 * REVIEW_SECONDS < webhook.reviews()[-1]["ms"] / 1000 < REVIEW_SECONDS
 
 
 @pytest.mark.case("SVC-006")
 def test_sigterm_serves_on_unready_then_finishes_what_is_being_answered_and_exits_0(tmp_path: Path) -> None:
-    with stalled_review(tmp_path, "--drain-seconds", "1") as (webhook, judged):
+    with stalled_review(tmp_path, "--drain-seconds", "6") as (webhook, judged):
         webhook.process.signal(signal.SIGTERM)
         wait_until(lambda: webhook.ask_status("/readyz")[0] == 503)
         time.sleep(0.5)  # without draining, nobody would listen any more
@@ -172,7 +174,7 @@ def test_connections_that_send_nothing_are_closed_and_others_are_served(webhook:
         with suppress(ConnectionResetError):
             assert handshaken.recv(1) == b""
         assert all(closed(one) for one in silent)
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 120
     assert b'navicert_refused_connections_total{cause="late"}' in webhook.ask_status("/metrics")[1]
 
 
