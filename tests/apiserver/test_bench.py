@@ -98,7 +98,7 @@ def test_children_die_with_a_killed_test_process(tmp_path: Path) -> None:
         [sys.executable, "-c", STARTS_A_CHILD_AND_DIES, tmp_path / "log"], cwd=ROOT, stdout=subprocess.PIPE, check=False
     )
     assert starter.returncode == -signal.SIGKILL
-    wait_until(lambda: group_is_gone(int(starter.stdout)), timeout=5)
+    wait_until(lambda: group_is_gone(int(starter.stdout)))
 
 
 def test_a_child_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> None:

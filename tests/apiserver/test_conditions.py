@@ -26,7 +26,6 @@ from tests.support.processes import wait_until
 Document = dict[str, Any]
 NAMESPACE = "shop"
 LABELS = {"app": "web"}
-SECONDS = 20.0
 
 _names = count()
 
@@ -100,7 +99,7 @@ def registered(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) ->
                 "caBundle": base64.b64encode(recorder.authority).decode(),
             }
         assert plane.client().patch(path, {"webhooks": webhooks})[0] == HTTPStatus.OK
-    wait_until(lambda: bool(create(plane.client(), "pods", pod()) and recorder.taken()), timeout=SECONDS)
+    wait_until(lambda: bool(create(plane.client(), "pods", pod()) and recorder.taken()))
     yield recorder
     recorder.close()
 
@@ -240,7 +239,7 @@ def test_what_is_being_deleted_goes_without_the_webhook(client: Client, register
     client.delete(path)
     patch(client, path, {"metadata": {"finalizers": None}})
     assert registered.taken() == []
-    wait_until(lambda: client.get(path)[0] == HTTPStatus.NOT_FOUND, timeout=SECONDS)
+    wait_until(lambda: client.get(path)[0] == HTTPStatus.NOT_FOUND)
 
 
 def test_an_image_volume_that_changes_is_judged_and_another_volume_is_not(client: Client, registered: Recorder) -> None:

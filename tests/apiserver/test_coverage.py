@@ -19,6 +19,7 @@ from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.processes import wait_until
 from tests.support.registries import Cosign, Kind, Pushed, Registry
 from tests.support.reviews import Document, container, encoded, pod, review
+from tests.support.rights import Right, allowed
 from tests.support.webhook import Webhook
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -69,7 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
         with webhook(plane, registry, folder) as running:
             register(client, running.admission, running.ca)
             found = Cluster(client=client, webhook=running, **_references(good=good, other=other, unsigned=unsigned))
-            wait_until(lambda: refused(found.create_pod(container(found.unsigned))), timeout=20)
+            wait_until(lambda: refused(found.create_pod(container(found.unsigned))))
             yield found
 
 
@@ -141,7 +142,7 @@ def test_a_pod_whose_own_images_have_become_bad_can_be_debugged_with_a_good_one(
     )
     apply(cluster.client, denying)
     try:
-        wait_until(lambda: refused(cluster.create_pod(container(cluster.good)), "Denied"), timeout=20)
+        wait_until(lambda: refused(cluster.create_pod(container(cluster.good)), "Denied"))
 
         def debug(image: str) -> Answer:
             return cluster.client.patch(path, {"spec": {"ephemeralContainers": [container(image, "debug")]}})
@@ -150,7 +151,7 @@ def test_a_pod_whose_own_images_have_become_bad_can_be_debugged_with_a_good_one(
         assert debug(cluster.other)[0] == HTTPStatus.OK
     finally:
         cluster.client.delete(f"{API}/clusterslsapolicies/incident")
-        wait_until(lambda: cluster.create_pod(container(cluster.good))[0] == HTTPStatus.CREATED, timeout=20)
+        wait_until(lambda: cluster.create_pod(container(cluster.good))[0] == HTTPStatus.CREATED)
 
 
 @pytest.mark.case("COV-018")
@@ -164,6 +165,8 @@ def test_only_what_a_node_itself_mirrors_is_let_in_and_told(cluster: Cluster) ->
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": NODES}],
     }
     assert cluster.client.create(RBAC, binding)[0] == HTTPStatus.CREATED
+    may_create = Right(role="cluster-admin", group="", resource="pods", verb="create")
+    wait_until(lambda: allowed(cluster.client, NODE, may_create, NAMESPACE, (NODES,)))
     spec = {"containers": [container(cluster.unsigned)], "nodeName": "n1"}
 
     def create(user: str, group: str, **metadata: Any) -> Answer:
@@ -174,7 +177,7 @@ def test_only_what_a_node_itself_mirrors_is_let_in_and_told(cluster: Cluster) ->
     assert refused(create("mallory", NODES, **MIRROR))
     assert refused(create(NODE, "system:masters", **MIRROR))
     made(create(NODE, NODES, **MIRROR))
-    wait_until(lambda: cluster.webhook.reviews()[-1]["allowed"], timeout=5)
+    wait_until(lambda: cluster.webhook.reviews()[-1]["allowed"])
     told = cluster.webhook.reviews()[-1]["images"][0]["findings"]
     assert [(one["mode"], one["reason"]) for one in told if "policy" in one] == [("Audit", "NoProvenance")]
 

@@ -46,7 +46,7 @@ from tests.support.tufrepository import TufRepository
 
 NOON, STALE = 12.0, 29.5  # hours after the beginning
 ENDS = {"excepted": 9.5, "young": 16.5, "keyless": STALE}  # the exception; the evidence is too old; its root is
-SECONDS = 20.0
+SECONDS = 180.0
 PLURALS = {
     "ClusterSLSAPolicy": "clusterslsapolicies",
     "SLSAException": "slsaexceptions",
@@ -152,7 +152,7 @@ def world(tmp_path: Path, cosign: Cosign) -> Iterator[World]:
         environment = {**os.environ, "SSL_CERT_FILE": str(tuf.authority)}
         operator = stack.enter_context(Operator(plane, tmp_path / "operator", env=environment))
         status = f"{API}/trustroots/sigstore"
-        wait_until(lambda: "lastRefresh" in plane.client().get(status)[1].get("status", {}), timeout=SECONDS)
+        wait_until(lambda: "lastRefresh" in plane.client().get(status)[1].get("status", {}))
         yield World(plane=plane, operator=operator, registry=registry, images=images, began=datetime.now(UTC))
 
 

@@ -20,7 +20,6 @@ from tests.support.registries import Cosign, Pushed, Registry
 from tests.support.reviews import container
 from tests.support.webhook import Webhook
 
-SECONDS = 30.0
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 REPLICA_SETS = DEPLOYMENTS.replace("deployments", "replicasets")
 
@@ -61,9 +60,9 @@ def cluster(
         webhook.wait_synced()
         register(client, webhook.admission, issuer.certificate)
         unsigned = registry.push_image("events/web", content=b"unsigned")
-        wait_until(lambda: create(client, "probe", unsigned.reference, query="?dryRun=All") == 403, timeout=SECONDS)
+        wait_until(lambda: create(client, "probe", unsigned.reference, query="?dryRun=All") == 403)
         assert create(client, "web", f"{registry.host}/events/web:v1") == HTTPStatus.CREATED
-        wait_until(lambda: bool(client.get(REPLICA_SETS)[1]["items"]), timeout=SECONDS)  # judged by what the tag was
+        wait_until(lambda: bool(client.get(REPLICA_SETS)[1]["items"]))  # judged by what the tag was
         registry.tag(unsigned, "v1")
         yield Cluster(plane=plane, client=client, tag=f"{registry.host}/events/web:v1", unsigned=unsigned)
 
@@ -85,7 +84,7 @@ def test_a_refusal_is_told_by_the_controller_in_our_words_and_not_by_the_webhook
     def repeated() -> bool:
         return any(one["reason"] == "FailedCreate" and one["count"] > 2 for one in cluster.events())
 
-    wait_until(repeated, timeout=SECONDS)
+    wait_until(repeated)
     assert cluster.client.get(f"/api/v1/namespaces/{NAMESPACE}/pods")[1]["items"] == []
     events = cluster.events()
     (told,) = {one["message"] for one in events if one["reason"] == "FailedCreate"}

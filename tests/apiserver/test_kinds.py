@@ -12,10 +12,10 @@ import pytest
 from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.processes import wait_until
+from tests.support.rights import grant
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 HOME, ACCOUNT = "navicert-system", "navicert-kinds"
 OWN = {f"{plural}.navicert.dev" for plural in ("clusterslsapolicies", "slsapolicies", "trustedbuilders", "trustroots")}
 REPORTS = {"policyreports.wgpolicyk8s.io", "clusterpolicyreports.wgpolicyk8s.io"}
@@ -32,8 +32,7 @@ def plane(new_controlplane: Callable[[], ControlPlane]) -> ControlPlane:
     base = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": ACCOUNT}}
     role = {**base, "kind": "ClusterRole", "rules": rules("ClusterRole", ACCOUNT)}
     binding = {**base, "kind": "ClusterRoleBinding", "subjects": [subject], "roleRef": reference}
-    for plural, document in (("clusterroles", role), ("clusterrolebindings", binding)):
-        assert plane.client().apply(f"{RBAC}/{plural}/{ACCOUNT}", document)[0] == 201
+    grant(plane.client(), role, binding)
     return plane
 
 
@@ -48,7 +47,7 @@ def install_kinds(plane: ControlPlane, *arguments: str) -> subprocess.CompletedP
         str(kubeconfig),
         *arguments,
     ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
 
 def installed(client: Client) -> set[str]:
@@ -59,7 +58,7 @@ def test_all_kinds_are_served_when_it_ends_and_an_older_one_is_brought_up_to_dat
     client = plane.client()
     assert install_kinds(plane).returncode == 0
     assert installed(client) == OWN | REPORTS | {"slsaexceptions.navicert.dev"}
-    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/clusterpolicyreports")[0] == 200, timeout=10)
+    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/clusterpolicyreports")[0] == 200)
     path = f"{DEFINITIONS}/trustroots.navicert.dev"
     names = client.get(path)[1]["spec"]["names"]
     assert client.patch(path, {"spec": {"names": {**names, "shortNames": ["older"]}}})[0] == 200

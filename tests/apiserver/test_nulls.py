@@ -13,7 +13,6 @@ from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.objects import Document
 
-pytestmark = pytest.mark.timeout(300)
 Step = str | int
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support import objects
 from tests.support.cluster import API, ROOT, install_kinds
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.objects import Document
+from tests.support.plainyaml import read_documents
 from tests.support.processes import wait_until
 from tests.support.tools import Helm
 
@@ -44,7 +44,7 @@ def roles(controlplane: ControlPlane, tmp_path: Path) -> ControlPlane:
         "-s",
         "templates/roles.yaml",
     )
-    for role in yaml.safe_load_all(text):
+    for role in read_documents(text):
         assert client.apply(f"{RBAC}/clusterroles/{role['metadata']['name']}", role)[0] in (200, 201)
     controlplane.create_namespace(NAMESPACE)
     return controlplane
@@ -86,7 +86,7 @@ def forbidden(answer: Answer) -> bool:
 def test_who_edits_namespaces_writes_their_policies_and_nothing_of_the_cluster(roles: ControlPlane, may: str) -> None:
     person = somebody(roles, may)
     own = objects.policy(may, namespace=NAMESPACE)
-    wait_until(lambda: person.create(POLICIES, own)[0] == HTTPStatus.CREATED, timeout=20)
+    wait_until(lambda: person.create(POLICIES, own)[0] == HTTPStatus.CREATED)
     assert person.patch(f"{POLICIES}/{may}", {"spec": {"mode": "Audit"}})[0] == HTTPStatus.OK
     assert person.delete(f"{POLICIES}/{may}")[0] == HTTPStatus.OK
     for plural, document in CLUSTERS.items():
@@ -100,7 +100,7 @@ def test_who_edits_namespaces_writes_their_policies_and_nothing_of_the_cluster(r
 @pytest.mark.case("OPS-018")
 def test_who_views_namespaces_reads_all_kinds_and_writes_none(roles: ControlPlane) -> None:
     person = somebody(roles, "view")
-    wait_until(lambda: person.get(POLICIES)[0] == HTTPStatus.OK, timeout=20)
+    wait_until(lambda: person.get(POLICIES)[0] == HTTPStatus.OK)
     assert [person.get(f"{API}/{plural}")[0] for plural in CLUSTERS] == [HTTPStatus.OK] * len(CLUSTERS)
     assert forbidden(person.create(POLICIES, objects.policy("own", namespace=NAMESPACE)))
     assert all(forbidden(person.create(f"{API}/{plural}", document)) for plural, document in CLUSTERS.items())

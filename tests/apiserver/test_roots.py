@@ -18,10 +18,9 @@ from controller.wire.refreshed import LABEL, RefreshedRoot, config_map_name, par
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, Operator, install
-from tests.support.processes import wait_until
+from tests.support.processes import READY_SECONDS, wait_until
 from tests.support.tufrepository import TufRepository
 
-SECONDS = 10.0
 DOCUMENT = (files("controller.trust") / "data" / PUBLIC_GOOD).read_text()
 MAPS = f"/api/v1/namespaces/{HOME}/configmaps"
 
@@ -52,7 +51,7 @@ def test_a_root_is_fetched_kept_while_its_repository_fails_and_told_about_in_its
         client.create(f"{API}/trustroots", objects.document("TrustRoot", "private", repository.spec()))
         environment = {**os.environ, "SSL_CERT_FILE": str(repository.authority)}
         with Operator(plane, tmp_path / "first", env=environment) as first:
-            wait_until(lambda: "lastRefresh" in status_of(client), timeout=SECONDS * 2)
+            wait_until(lambda: "lastRefresh" in status_of(client))
             fetched = refreshed(client)
             assert fetched is not None
             assert (fetched.root, fetched.document) == ("private", DOCUMENT)
@@ -62,17 +61,17 @@ def test_a_root_is_fetched_kept_while_its_repository_fails_and_told_about_in_its
             status = status_of(client)
             assert status["staleAt"] > status["lastRefresh"]
             never = 'navicert_trust_root_refreshed_timestamp_seconds{root="private"} 0'
-            wait_until(lambda: never not in first.ask("/metrics")[1], timeout=SECONDS)  # shown once a second
+            wait_until(lambda: never not in first.ask("/metrics")[1])  # shown once a second
             assert first.process.terminate() == 0
         repository.publish(b"not a trusted root")
         with Operator(plane, tmp_path / "second", env=environment) as second:
-            wait_until(lambda: bool(second.told("trust root not refreshed")), timeout=SECONDS * 2)
+            wait_until(lambda: bool(second.told("trust root not refreshed")))
             assert refreshed(client) == fetched
             assert status_of(client)["lastRefresh"] == status["lastRefresh"]
             other = repository.spec()
             other["sigstore"]["tuf"]["target"] = "other.json"  # type: ignore[index]
             client.patch(f"{API}/trustroots/private", {"spec": other})
-            wait_until(lambda: "lastRefresh" not in status_of(client), timeout=SECONDS)
+            wait_until(lambda: "lastRefresh" not in status_of(client))
 
 
 def test_what_was_changed_by_hand_is_not_what_was_fetched(plane: ControlPlane) -> None:
@@ -90,7 +89,7 @@ def test_a_repository_that_does_not_answer_keeps_nobody_from_ending(plane: Contr
     with TufRepository(tmp_path / "tuf", DOCUMENT.encode()) as repository:
         spec = repository.spec()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(SECONDS)
+        silent.settimeout(READY_SECONDS)
         spec["sigstore"]["tuf"]["url"] = f"https://127.0.0.1:{silent.getsockname()[1]}"  # type: ignore[index]
         assert plane.client().create(f"{API}/trustroots", objects.document("TrustRoot", "private", spec))[0] == 201
         with Operator(plane, tmp_path / "operator") as operator:

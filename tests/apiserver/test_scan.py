@@ -480,7 +480,7 @@ async def test_without_report_kinds_the_scan_goes_on_and_says_so_once(
     deployed(client, namespace, IMAGE)
     for one in OPEN_REPORTS:
         assert client.delete(f"{DEFINITIONS}/{one['metadata']['name']}")[0] == 200
-    wait_until(lambda: client.get(ReportForm.OPEN_REPORTS.api)[0] == 404, timeout=20)
+    wait_until(lambda: client.get(ReportForm.OPEN_REPORTS.api)[0] == 404)
     async with staged(kubeconfig, nothing_attached, [policy()], form=ReportForm.OPEN_REPORTS) as stage:
         figures = [await stage.look(), await stage.look()]
         assert [one.reports for one in figures] == [False, False]

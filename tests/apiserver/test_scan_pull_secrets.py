@@ -92,7 +92,7 @@ def test_each_pod_is_judged_by_its_own_secrets(
     }
     with Operator(plane, tmp_path / "operator", "--pod-pull-secrets", "--registries", str(registries)) as operator:
         try:
-            wait_until(lambda: results(client) == expected, timeout=60)
+            wait_until(lambda: results(client) == expected)
         except TimeoutError as error:
             error.add_note(str(results(client)))
             error.add_note(operator.process.output())

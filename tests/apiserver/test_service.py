@@ -29,7 +29,6 @@ from tests.support.registries import Cosign, Kind, Pushed, Registry
 from tests.support.reviews import container, encoded, pod, review
 from tests.support.webhook import Webhook
 
-RELOAD_SECONDS = 25.0
 STRICT = {"tier": "strict"}
 
 _names = count()
@@ -112,7 +111,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
                     unsigned=unsigned,
                     start=start,
                 )
-                wait_until(lambda: refused(running.create_pod(container(unsigned.reference))), timeout=10)
+                wait_until(lambda: refused(running.create_pod(container(unsigned.reference))))
                 yield running
         finally:
             for replica in replicas:
@@ -171,8 +170,8 @@ def test_a_deployment_that_asks_for_no_pod_yet_is_judged_when_it_is_made(cluster
 @pytest.mark.case("COV-017")
 def test_what_another_mutation_injects_is_judged(cluster: Cluster) -> None:
     with injecting(cluster, cluster.unsigned.reference):
-        wait_until(lambda: refused(cluster.create_pod(container(cluster.good.reference))), timeout=20)
-    wait_until(lambda: cluster.create_pod(container(cluster.good.reference))[0] == HTTPStatus.CREATED, timeout=20)
+        wait_until(lambda: refused(cluster.create_pod(container(cluster.good.reference))))
+    wait_until(lambda: cluster.create_pod(container(cluster.good.reference))[0] == HTTPStatus.CREATED)
 
 
 @pytest.mark.case("COV-021")
@@ -187,7 +186,7 @@ def test_labels_that_make_a_stricter_policy_match_change_nothing_for_what_runs(c
     for name, match in scopes.items():
         apply(cluster.client, objects.document("ClusterSLSAPolicy", name, spec | {"match": match}))
     good = container(cluster.good.reference)
-    wait_until(lambda: refused(cluster.create("Pod", {"containers": [good]}, labels=STRICT), "LevelTooLow"), timeout=10)
+    wait_until(lambda: refused(cluster.create("Pod", {"containers": [good]}, labels=STRICT), "LevelTooLow"))
     status, made = cluster.create_pod(good)
     assert status == HTTPStatus.CREATED
     namespace = f"/api/v1/namespaces/{NAMESPACE}"
@@ -196,12 +195,12 @@ def test_labels_that_make_a_stricter_policy_match_change_nothing_for_what_runs(c
         assert cluster.client.patch(path, {"metadata": {"labels": STRICT}})[0] == HTTPStatus.OK
         assert cluster.client.patch(namespace, {"metadata": {"labels": STRICT}})[0] == HTTPStatus.OK
         assert cluster.client.patch(path, {"metadata": {"labels": {"edited": "yes"}}})[0] == HTTPStatus.OK
-        wait_until(lambda: refused(cluster.create_pod(good), "LevelTooLow"), timeout=10)
+        wait_until(lambda: refused(cluster.create_pod(good), "LevelTooLow"))
     finally:
         cluster.client.patch(namespace, {"metadata": {"labels": dict.fromkeys(STRICT)}})
         for name in scopes:
             cluster.client.delete(f"{API}/clusterslsapolicies/{name}")
-        wait_until(lambda: cluster.create_pod(good)[0] == HTTPStatus.CREATED, timeout=10)
+        wait_until(lambda: cluster.create_pod(good)[0] == HTTPStatus.CREATED)
 
 
 @contextmanager
@@ -365,10 +364,10 @@ def test_certificates_are_rotated_under_load_and_a_bad_pair_stays_on_disk(cluste
         for replica in cluster.replicas:
             replica.rotate()
         for replica in cluster.replicas:
-            wait_until(lambda one=replica: one.metric(loads("live")) == 1, timeout=RELOAD_SECONDS)  # type: ignore[misc]
+            wait_until(lambda one=replica: one.metric(loads("live")) == 1)  # type: ignore[misc]
             replica.rotate(key_of_another=True)
         for replica in cluster.replicas:
-            wait_until(lambda one=replica: one.metric(loads("refused")) > 0, timeout=RELOAD_SECONDS)  # type: ignore[misc]
+            wait_until(lambda one=replica: one.metric(loads("refused")) > 0)  # type: ignore[misc]
             assert replica.ask("GET", "/validate")[0] == 405
             replica.rotate()
 
@@ -378,15 +377,15 @@ def test_certificates_are_rotated_under_load_and_a_bad_pair_stays_on_disk(cluste
 def test_a_replica_ends_under_load_and_no_request_fails(cluster: Cluster) -> None:
     leaving, staying = cluster.replicas
     with traffic(cluster) as running:
-        wait_until(lambda: running.served > 20, timeout=20)
+        wait_until(lambda: running.served > 20)
         leaving.process.signal(signal.SIGTERM)
-        wait_until(lambda: leaving.ask_status("/readyz")[0] == 503, timeout=5)
+        wait_until(lambda: leaving.ask_status("/readyz")[0] == 503)
         time.sleep(1)  # as long as it takes until everybody knows
         cluster.balancer.backends = [staying.admission]
         assert leaving.process.wait() == 0
         leaving.stop()
         seen = running.served
-        wait_until(lambda: running.served > seen + 20, timeout=20)
+        wait_until(lambda: running.served > seen + 20)
     cluster.replicas[0] = cluster.start("third")
     cluster.balancer.backends = [replica.admission for replica in cluster.replicas]
 
@@ -406,12 +405,12 @@ def test_without_an_api_server_what_is_known_goes_on_and_ages(cluster: Cluster) 
     cluster.plane.stop_apiserver()
     try:
         known = replica.metric(age)
-        wait_until(lambda: replica.metric(age) > known + 2, timeout=10)
+        wait_until(lambda: replica.metric(age) > known + 2)
         assert ask(cluster.good.reference)["allowed"] is True
         assert ask(cluster.unsigned.reference)["status"]["code"] == 403
         assert replica.ask_status("/readyz")[0] == 200
     finally:
         cluster.plane.start_apiserver()
     apply(cluster.client, policy(mode="Audit"))
-    wait_until(lambda: ask(cluster.unsigned.reference)["allowed"], timeout=30)
+    wait_until(lambda: ask(cluster.unsigned.reference)["allowed"])
     assert replica.metric(age) < 20

@@ -18,10 +18,10 @@ from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, ROOT, VALIDATING, Operator, install, make_ready, put
 from tests.support.processes import wait_until
 from tests.support.reportkinds import POLICY_REPORTS, install_reports
+from tests.support.rights import grant
 from tests.support.running import create, pod, running
 from tests.support.tools import Kubectl
 
-SECONDS = 40.0
 REPORTS = "/apis/wgpolicyk8s.io/v1alpha2/policyreports"
 IMAGE = f"127.0.0.1:1/acme/web@sha256:{'a' * 64}"  # nobody answers there
 
@@ -75,8 +75,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             replica(client, component)
         make_ready(client)
         with Operator(plane, folder / "operator") as operator:
-            wait_until(lambda: bool(client.get(VALIDATING)[1].get("webhooks")), timeout=SECONDS)
-            wait_until(lambda: bool(client.get(REPORTS)[1]["items"]), timeout=SECONDS)
+            wait_until(lambda: bool(client.get(VALIDATING)[1].get("webhooks")))
+            wait_until(lambda: bool(client.get(REPORTS)[1]["items"]))
             kubectl = Kubectl(folder, plane.admin_kubeconfig)
             yield Scene(plane=plane, client=client, kubectl=kubectl, operator=operator)
 
@@ -130,11 +130,7 @@ def test_who_may_read_policies_alone_is_told_what_is_unknown(scene: Scene, tmp_p
     group = "rbac.authorization.k8s.io"
     rule = {"apiGroups": ["navicert.dev"], "resources": ["*"], "verbs": ["list"]}
     metadata = {"name": "reader"}
-    put(
-        scene.client,
-        f"/apis/{group}/v1/clusterroles/reader",
-        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": [rule]},
-    )
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": [rule]}
     binding = {
         "apiVersion": f"{group}/v1",
         "kind": "ClusterRoleBinding",
@@ -142,7 +138,7 @@ def test_who_may_read_policies_alone_is_told_what_is_unknown(scene: Scene, tmp_p
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "reader"},
         "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "shop"}],
     }
-    put(scene.client, f"/apis/{group}/v1/clusterrolebindings/reader", binding)
+    grant(scene.client, role, binding)
     scene.client.delete(f"{API}/clusterslsapolicies/lost")
     try:
         reader = Kubectl(tmp_path, scene.plane.service_account_kubeconfig("shop", "reader"))

@@ -19,9 +19,6 @@ from tests.support.nested import create_nested
 from tests.support.operator import API, Operator, install
 from tests.support.processes import wait_until
 
-SECONDS = 10.0
-SOON = 3.0
-
 Document = dict[str, Any]
 
 
@@ -35,7 +32,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="module")
 def operator(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     with Operator(plane, tmp_path_factory.mktemp("operator")) as running:
-        wait_until(lambda: running.leads, timeout=SECONDS)
+        wait_until(lambda: running.leads)
         yield running
 
 
@@ -64,9 +61,9 @@ def ready(client: Client, document: Document) -> Document:
     return found if found.get("observedGeneration") == body["metadata"]["generation"] else {}
 
 
-def until(client: Client, document: Document, holds: Callable[[Document], bool], seconds: float = SECONDS) -> Document:
+def until(client: Client, document: Document, holds: Callable[[Document], bool]) -> Document:
     try:
-        wait_until(lambda: holds(ready(client, document)), timeout=seconds)
+        wait_until(lambda: holds(ready(client, document)))
     except TimeoutError as error:
         error.add_note(str(client.get(path_of(document))[1]))
         raise
@@ -93,11 +90,11 @@ def test_a_policy_is_broken_until_what_it_names_is_there_and_mends_itself(client
     apply(client, builder)
     assert "TrustRoot late" in until(client, builder, is_broken)["message"]
     apply(client, objects.root("late"))
-    assert until(client, builder, is_ready, SOON)["reason"] == "Sound"
-    mended = until(client, policy, is_ready, SOON)
+    assert until(client, builder, is_ready)["reason"] == "Sound"
+    mended = until(client, policy, is_ready)
     assert mended["message"] == "in force"
     client.delete(path_of(builder))
-    until(client, policy, is_broken, SOON)
+    until(client, policy, is_broken)
 
 
 def test_a_namespaced_policy_has_a_status_of_its_own(client: Client, plane: ControlPlane) -> None:
@@ -165,7 +162,7 @@ def test_an_exception_says_at_that_second_that_it_has_expired(client: Client) ->
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
     exception = objects.exception("brief", expires=expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
     apply(client, exception)
-    assert until(client, exception, bool, SOON)["reason"] != "Expired"
+    assert until(client, exception, bool)["reason"] != "Expired"
     expired = until(client, exception, lambda one: one.get("reason") == "Expired")
     assert expires <= datetime.now(UTC) < expires + timedelta(seconds=2)
     assert expired["status"] == "False"
@@ -188,7 +185,7 @@ def test_a_policy_that_is_nested_too_deep_is_told_once_and_takes_nothing_from_th
     create_nested(plane, path_of(nested).rpartition("/")[0], "nested")
     path = path_of(nested)
     try:
-        wait_until(lambda: bool(told(operator, "SLSAPolicy/deep/nested")), timeout=SECONDS)
+        wait_until(lambda: bool(told(operator, "SLSAPolicy/deep/nested")))
         for number in range(3):
             time.sleep(1.1)  # the times of conditions are whole seconds
             other = objects.policy(f"beside-{number}")
@@ -228,5 +225,5 @@ def test_an_operator_whose_watch_gives_up_ends_instead_of_missing_what_happens(
     """Last: the kind does not come back, and neither does the operator."""
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slsaexceptions.navicert.dev"
     assert client.delete(path)[0] == HTTPStatus.OK
-    wait_until(lambda: not operator.process.running, timeout=SECONDS * 2)
+    wait_until(lambda: not operator.process.running)
     assert "the watch of policies ended" in operator.told("ending")[0]["error"]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from controller.core.errors import ApiServerUnavailable
 from controller.core.policy import BrokenPolicy, Policy
@@ -23,13 +22,14 @@ from controller.kube.reflector import Callbacks, Reflector
 from tests.support import objects
 from tests.support.controlplane import ControlPlane
 from tests.support.nested import create_nested
+from tests.support.plainyaml import read_yaml
 from tests.support.processes import wait_until
 
 CONFIG_MAPS = Resource(kind="ConfigMap", path="/api/v1/namespaces/watched/configmaps")
 NAMESPACES = Resource(kind="Namespace", path="/api/v1/namespaces")
 POLICIES = Resource(kind="SLSAPolicy", path="/apis/navicert.dev/v1alpha1/slsapolicies")
 CRD = Path(__file__).resolve().parents[2] / "charts" / "navicert" / "crds" / "navicert.dev_slsapolicies.yaml"
-SECONDS = 10.0
+SECONDS = 180.0
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -116,7 +116,7 @@ def things(controlplane: ControlPlane) -> Resource:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.watch.example"
     assert controlplane.client().apply(path, definition)[0] in (HTTPStatus.OK, HTTPStatus.CREATED)
     resource = Resource(kind="Thing", path="/apis/watch.example/v1/things")
-    wait_until(lambda: controlplane.client().get(resource.path)[0] == HTTPStatus.OK, timeout=SECONDS)
+    wait_until(lambda: controlplane.client().get(resource.path)[0] == HTTPStatus.OK)
     return resource
 
 
@@ -162,11 +162,11 @@ async def test_the_labels_of_a_namespace_that_no_watch_told_of_are_fetched(contr
 def policies(controlplane: ControlPlane) -> Iterator[str]:
     """The path of SLSAPolicies in a namespace of their own."""
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slsapolicies.navicert.dev"
-    status, _ = controlplane.client().apply(definitions, yaml.safe_load(CRD.read_text()))
+    status, _ = controlplane.client().apply(definitions, read_yaml(CRD.read_text()))
     assert status in (HTTPStatus.OK, HTTPStatus.CREATED)
     controlplane.create_namespace("deep")
     path = "/apis/navicert.dev/v1alpha1/namespaces/deep/slsapolicies"
-    wait_until(lambda: controlplane.client().get(path)[0] == HTTPStatus.OK, timeout=SECONDS)
+    wait_until(lambda: controlplane.client().get(path)[0] == HTTPStatus.OK)
     yield path
     for name in ("good", "nested"):
         controlplane.client().delete(f"{path}/{name}")

@@ -94,4 +94,4 @@ def install_foreign_kinds(client: Client) -> None:
         }
         put(client, f"{DEFINITIONS}/{name}", definition)
     groups = {(group, f"{kind.lower()}s") for group, kind in SPECS}
-    wait_until(lambda: all(client.get(f"/apis/{group}/v1/{plural}")[0] == 200 for group, plural in groups), timeout=20)
+    wait_until(lambda: all(client.get(f"/apis/{group}/v1/{plural}")[0] == 200 for group, plural in groups))

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support.chart import CLIENT_CA, PULLING, rights, template
+from tests.support.plainyaml import read_documents
 from tests.support.tools import Helm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ def helm(tmp_path: Path) -> Helm:
 
 def rendered(helm: Helm, *arguments: str) -> list[dict[str, Any]]:
     text = helm.run("template", "navicert", CHART, "--namespace", "navicert-system", *arguments)
-    return [document for document in yaml.safe_load_all(text) if document]
+    return read_documents(text)
 
 
 def test_chart_passes_the_linter_strictly(helm: Helm) -> None:

@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from tests.support.chart import NAMESPACE, Document
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.fakenode import run_controllers
 from tests.support.pages import ROOT, marked
+from tests.support.plainyaml import read_documents
 from tests.support.processes import wait_until
 from tests.support.tools import Kubectl, binary
 from tests.tools.render import render
@@ -21,7 +21,7 @@ API = "/apis/navicert.dev/v1alpha1"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 THEIRS = f"{DEFINITIONS}/policyreports.wgpolicyk8s.io"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,12 @@ def client(plane: ControlPlane) -> Client:
 def pasted(shell: Kubectl, text: str) -> subprocess.CompletedProcess[str]:
     """Into a shell at the root of the project, which ends at the first command that fails."""
     return subprocess.run(
-        ["/bin/sh", "-e"], input=text, cwd=ROOT, env=shell.env, capture_output=True, text=True, check=False, timeout=120
+        ["/bin/sh", "-e"], input=text, cwd=ROOT, env=shell.env, capture_output=True, text=True, check=False, timeout=300
     )
 
 
 def documents() -> list[Document]:
-    return [one for one in yaml.safe_load_all(INSTALL.read_text()) if one]
+    return read_documents(INSTALL.read_text())
 
 
 def test_it_is_what_the_chart_renders() -> None:
@@ -71,7 +71,7 @@ def test_every_object_is_there_after_the_pages_commands(client: Client, shell: K
     assert listed.returncode == 0, listed.stderr
     assert len(listed.stdout.splitlines()) == len(documents())
     assert client.get(f"{API}/clusterslsapolicies/starter")[0] == 200
-    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/policyreports")[0] == 200, timeout=30)
+    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/policyreports")[0] == 200)
     deployments = client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")[1]["items"]
     assert {one["metadata"]["name"] for one in deployments} == {"navicert-operator", "navicert-webhook"}
 
@@ -80,7 +80,7 @@ def test_it_can_be_applied_again_and_leaves_report_kinds_of_somebody_else_alone(
     install, _ = marked("kubectl", "operations.md")
     assert pasted(shell, install.text).returncode == 0
     client.delete(THEIRS)
-    wait_until(lambda: client.get(THEIRS)[0] == 404, timeout=20)
+    wait_until(lambda: client.get(THEIRS)[0] == 404)
     (ours,) = (one for one in documents() if one["metadata"]["name"] == "policyreports.wgpolicyk8s.io")
     theirs = {**ours, "spec": {**ours["spec"], "names": {**ours["spec"]["names"], "shortNames": ["theirs"]}}}
     assert client.create(DEFINITIONS, theirs)[0] == 201

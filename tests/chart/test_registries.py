@@ -13,6 +13,7 @@ import yaml
 
 from controller.wire.registries import RegistryEntry, parse_registries
 from tests.support.chart import CHART, Document, template
+from tests.support.plainyaml import read_yaml
 from tests.support.tools import Helm
 
 WORDS = ("title", "description", "default")  # of people's, and nothing that helm goes by
@@ -63,7 +64,7 @@ def test_the_chart_has_the_settings_own_schema() -> None:
 def test_every_field_reaches_the_programs_as_it_was_said(tmp_path: Path) -> None:
     documents = rendered(tmp_path, registries=[FULL])
     (settings,) = (one for one in documents if one["metadata"]["name"] == "navicert-settings")
-    told = yaml.safe_load(settings["data"]["registries.yaml"])["registries"]
+    told = read_yaml(settings["data"]["registries.yaml"])["registries"]
     assert told == [FULL]
     assert parse_registries(told).configured("evidence.example")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.chart.foreignkinds import install_foreign_kinds
 from tests.chart.valuesets import VALUES, rendered
 from tests.support.chart import CHART, NAMESPACE, Document, filled_in, rights
 from tests.support.controlplane import Answer, Client, ControlPlane
+from tests.support.plainyaml import read_yaml
 from tests.support.tools import Helm
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def client(plane: ControlPlane) -> Client:
     for path in sorted((CHART / "crds").glob("*.yaml")):
-        document = yaml.safe_load(path.read_text())
+        document = read_yaml(path.read_text())
         name = document["metadata"]["name"]
         assert (
             plane.client().apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)[0] < 300

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.chart.foreignkinds import install_foreign_kinds
 from tests.support import pki
 from tests.support.chart import CHART, filled_in
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.pages import Block, blocks, marked
+from tests.support.plainyaml import read_yaml
 from tests.support.reader import Reader
 from tests.support.tools import Kubectl
 
@@ -97,7 +97,7 @@ def test_a_rollback_takes_the_last_of_them_back(client: Client, reader: Reader) 
 
 
 def test_kinds_are_brought_up_to_date_where_applying_them_conflicts(client: Client, reader: Reader) -> None:
-    document = yaml.safe_load((CHART / "crds" / "navicert.dev_slsaexceptions.yaml").read_text())
+    document = read_yaml((CHART / "crds" / "navicert.dev_slsaexceptions.yaml").read_text())
     names = document["spec"]["names"]
     older = document | {"spec": document["spec"] | {"names": names | {"shortNames": ["older"]}}}
     assert client.apply(KIND, older, manager="navicert")[0] == 200

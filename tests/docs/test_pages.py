@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from controller.cli.main import navicert
@@ -22,6 +21,7 @@ from controller.wire.registries import parse_registries
 from tests.support import objects
 from tests.support.chart import CLIENT_CA
 from tests.support.pages import PAGES, Block, blocks, fill_in, marked
+from tests.support.plainyaml import read_yaml
 from tests.support.tools import Helm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,7 +143,7 @@ def test_kubectl_is_told_of_objects_that_the_chart_makes(tmp_path: Path) -> None
 
 
 def test_kubectl_is_asked_for_kinds_that_are_there() -> None:
-    crds = [yaml.safe_load(path.read_text()) for path in (ROOT / "charts/navicert/crds").glob("*.yaml")]
+    crds = [read_yaml(path.read_text()) for path in (ROOT / "charts/navicert/crds").glob("*.yaml")]
     names = [crd["spec"]["names"] for crd in crds]
     ours = {one for each in names for one in (each["plural"], each["singular"], *each["shortNames"])}
     kubernetes = {"pod", "pods", "job", "events", "lease", "secret", "crd", "validatingwebhookconfiguration"}

@@ -116,7 +116,7 @@ def test_without_file_descriptors_what_is_unknown_is_refused_until_there_are_som
             scene.connection()
         assert ask(kept, scene.good)["allowed"] is True
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-        wait_until(lambda: ask(kept, scene.other)["allowed"], timeout=10)
+        wait_until(lambda: ask(kept, scene.other)["allowed"])
         assert ask(kept, scene.unsigned)["status"]["code"] == 403
 
 

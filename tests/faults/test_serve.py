@@ -26,6 +26,7 @@ from tests.support.processes import wait_until
 from tests.support.reviews import container, encoded, pod, review
 from tests.support.webhook import Webhook
 
+REVIEW_SECONDS = 4  # nine tenths of it are the deadline, which ends before a single read may
 IMAGE = f"127.0.0.1:9/acme/shop@sha256:{'a' * 64}"
 
 
@@ -55,7 +56,7 @@ class NotAnswered(Exception):
 
 def answer(webhook: Webhook, *images: str, **request: Any) -> Any:
     document = review(pod(*(container(image, f"c{number}") for number, image in enumerate(images))), **request)
-    status, body = webhook.ask("POST", "/validate?timeout=2s", encoded(document))
+    status, body = webhook.ask("POST", f"/validate?timeout={REVIEW_SECONDS}s", encoded(document))
     if status != 200:
         raise NotAnswered(status, body)
     return json.loads(body)["response"]
@@ -92,7 +93,7 @@ def test_what_is_no_review_is_answered_in_plain_words(webhook: Webhook) -> None:
 
 def test_the_status_port_is_in_the_clear_and_the_admission_port_is_not(webhook: Webhook) -> None:
     host, port = webhook.admission.split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(b"GET /validate HTTP/1.1\r\nHost: x\r\n\r\n")
         assert not connection.recv(4096).startswith(b"HTTP/1.1 2")
 
@@ -104,7 +105,7 @@ def test_tls_before_1_2_is_refused(webhook: Webhook) -> None:
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection((host, int(port)), timeout=5) as connection, pytest.raises(ssl.SSLError):
+    with socket.create_connection((host, int(port)), timeout=60) as connection, pytest.raises(ssl.SSLError):
         context.wrap_socket(connection, server_hostname=host)
 
 
@@ -133,26 +134,27 @@ def test_a_registry_that_stalls_is_told_before_the_review_ends(tmp_path: Path) -
         response = judged()
         assert (response["allowed"], response["status"]["code"]) == (False, 503)
         assert "DeadlineExceeded" in response["status"]["message"]
-        assert 1500 < webhook.reviews()[-1]["ms"] < 2000
+        wait_until(lambda: bool(webhook.reviews()))
+        assert 0.75 * REVIEW_SECONDS < webhook.reviews()[-1]["ms"] / 1000 < REVIEW_SECONDS
 
 
 @pytest.mark.case("SVC-006")
 def test_sigterm_serves_on_unready_then_finishes_what_is_being_answered_and_exits_0(tmp_path: Path) -> None:
-    with stalled_review(tmp_path, "--drain-seconds", "1") as (webhook, judged):
+    with stalled_review(tmp_path, "--drain-seconds", "6") as (webhook, judged):
         webhook.process.signal(signal.SIGTERM)
-        wait_until(lambda: webhook.ask_status("/readyz")[0] == 503, timeout=5)
+        wait_until(lambda: webhook.ask_status("/readyz")[0] == 503)
         time.sleep(0.5)  # without draining, nobody would listen any more
         assert webhook.ask("GET", "/validate")[0] == 405
         assert judged()["status"]["code"] == 503
-        assert webhook.process.wait(timeout=20) == 0
+        assert webhook.process.wait() == 0
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with stalled_review(tmp_path, "--drain-seconds", "60") as (webhook, judged):
         webhook.process.signal(signal.SIGTERM)
-        wait_until(lambda: "draining" in webhook.process.output(), timeout=5)
+        wait_until(lambda: "draining" in webhook.process.output())
         webhook.process.signal(signal.SIGTERM)
-        assert webhook.process.wait(timeout=20) == 0
+        assert webhook.process.wait() == 0
         with suppress(OSError, http.client.HTTPException, NotAnswered):  # broken off, or HTTP 500
             assert judged()["allowed"] is False
 
@@ -162,7 +164,9 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
 def test_connections_that_send_nothing_are_closed_and_others_are_served(webhook: Webhook) -> None:
     host, port = webhook.admission.split(":")
     with ExitStack() as open_ones:
-        silent = [open_ones.enter_context(socket.create_connection((host, int(port)), timeout=40)) for _ in range(1000)]
+        silent = [
+            open_ones.enter_context(socket.create_connection((host, int(port)), timeout=180)) for _ in range(1000)
+        ]
         handshaken = open_ones.enter_context(webhook.tls.wrap_socket(silent.pop(), server_hostname=host))
         handshaken.sendall(b"POST /validate HTTP/1.1\r\nHost: x\r\n")
         assert answer(webhook, "docker.io/library/nginx")["allowed"] is True
@@ -170,7 +174,7 @@ def test_connections_that_send_nothing_are_closed_and_others_are_served(webhook:
         with suppress(ConnectionResetError):
             assert handshaken.recv(1) == b""
         assert all(closed(one) for one in silent)
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 120
     assert b'navicert_refused_connections_total{cause="late"}' in webhook.ask_status("/metrics")[1]
 
 
@@ -189,7 +193,7 @@ def serve(folder: Path, *arguments: str | Path, **environment: str) -> subproces
     cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("KUBERNETES_", "NAVICERT_"))}
     root = Path(__file__).resolve().parents[2]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env=cleaned | environment, cwd=root, check=False
+        command, capture_output=True, text=True, timeout=180, env=cleaned | environment, cwd=root, check=False
     )
 
 

@@ -20,7 +20,7 @@ from controller.kube.connection import Connection
 from controller.kube.reflector import Callbacks, Reflector
 
 THINGS = Resource(kind="Thing", path="/apis/example.com/v1/things")
-SECONDS = 5.0
+SECONDS = 180.0
 
 Watch = Callable[["FaultyServer", web.StreamResponse], Awaitable[None]]
 

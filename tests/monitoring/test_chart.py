@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support.plainyaml import read_documents, read_yaml
 from tests.support.tools import Helm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +17,7 @@ KINDS = {"ServiceMonitor", "PrometheusRule", "ConfigMap"}
 def rendered(folder: Path, *settings: str) -> list[dict[str, Any]]:
     arguments = [part for setting in settings for part in ("--set", setting)]
     text = Helm(folder).run("template", "navicert", CHART, "--namespace", "navicert-system", *arguments)
-    documents = [document for document in yaml.safe_load_all(text) if document]
+    documents = read_documents(text)
     return [one for one in documents if one["kind"] in KINDS and not one["metadata"]["name"].endswith("-settings")]
 
 
@@ -29,7 +29,7 @@ def test_service_monitors_scrape_the_status_port_of_both_programs(tmp_path: Path
     monitors = rendered(tmp_path, "metrics.serviceMonitor.enabled=true", "metrics.serviceMonitor.labels.release=kps")
     assert {one["metadata"]["labels"]["release"] for one in monitors} == {"kps"}
     text = Helm(tmp_path).run("template", "navicert", CHART, "--namespace", "navicert-system")
-    services = [one for one in yaml.safe_load_all(text) if one and one["kind"] == "Service"]
+    services = [one for one in read_documents(text) if one and one["kind"] == "Service"]
     for monitor in monitors:
         selected = monitor["spec"]["selector"]["matchLabels"].items()
         (endpoint,) = monitor["spec"]["endpoints"]
@@ -46,7 +46,7 @@ def test_rule_and_dashboard_are_the_tested_files(tmp_path: Path) -> None:
     asked = ("metrics.prometheusRule.enabled=true", "metrics.dashboard.enabled=true")
     found = {one["kind"]: one for one in rendered(tmp_path, *asked)}
     assert set(found) == {"PrometheusRule", "ConfigMap"}
-    assert found["PrometheusRule"]["spec"] == yaml.safe_load((CHART / "rules.yaml").read_text())
+    assert found["PrometheusRule"]["spec"] == read_yaml((CHART / "rules.yaml").read_text())
     shown = json.loads(found["ConfigMap"]["data"]["navicert.json"])
     assert shown == json.loads((CHART / "dashboards/navicert.json").read_text())
     assert found["ConfigMap"]["metadata"]["labels"]["grafana_dashboard"] == "1"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support.plainyaml import read_yaml
 from tests.support.prometheus import promtool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ HEADINGS = ["What it means", "Look", "Mend"]
 
 
 def alerts() -> list[dict[str, Any]]:
-    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    (group,) = read_yaml(RULES.read_text())["groups"]
     return list(group["rules"])
 
 
@@ -53,7 +53,7 @@ def test_every_alert_fires_when_it_should_and_not_otherwise() -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_every_alert_has_a_course_that_fires_it_and_one_that_does_not(name: str) -> None:
-    courses = [one for one in yaml.safe_load(COURSES.read_text())["tests"] if one["name"].startswith(name)]
+    courses = [one for one in read_yaml(COURSES.read_text())["tests"] if one["name"].startswith(name)]
     asked = [question for course in courses for question in course["promql_expr_test"]]
     assert all(f'alertname="{name}"' in question["expr"] for question in asked)
     assert {bool(question["exp_samples"]) for question in asked} == {True, False}

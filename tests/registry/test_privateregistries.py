@@ -39,7 +39,7 @@ def from_realm(registry: PrivateRegistry, authorization: str | None) -> str:
     url = f"{registry.tokens.url}?service={SERVICE}&scope=repository:{REPOSITORY}:pull"
     request = urllib.request.Request(url, headers={"Authorization": authorization} if authorization else {})
     tls = ssl.create_default_context(cadata=registry.authority.decode())
-    with urllib.request.urlopen(request, timeout=10, context=tls) as answer:
+    with urllib.request.urlopen(request, timeout=60, context=tls) as answer:
         return str(json.load(answer)["token"])
 
 
@@ -85,7 +85,7 @@ def test_a_realm_that_hands_out_expired_tokens_lets_nobody_in(tokened: PrivateRe
 
 def test_without_the_authority_there_is_no_connection(registry: PrivateRegistry) -> None:
     with pytest.raises(OSError, match="certificate verify failed"):
-        urllib.request.urlopen(f"{registry.url}/v2/", timeout=10, context=ssl.create_default_context())
+        urllib.request.urlopen(f"{registry.url}/v2/", timeout=60, context=ssl.create_default_context())
 
 
 def test_an_ordinary_registry_is_one_as_before(distribution_registry: Registry) -> None:

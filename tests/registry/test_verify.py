@@ -147,7 +147,7 @@ def test_an_interrupt_ends_it_at_once_and_without_a_trace(desk: Desk, silent: so
     image = f"{host}/verified/shop@sha256:{'a' * 64}"
     with desk.start(image) as running, silent.accept()[0]:  # it has asked by now
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=180)
     assert (running.returncode, out) == (130, "")
     assert "Traceback" not in err
 
@@ -160,5 +160,5 @@ def test_a_closed_pipe_ends_it_without_a_trace_and_is_no_admission(desk: Desk) -
         assert running.stderr is not None
         running.stdout.close()
         err = running.stderr.read()
-        assert running.wait(timeout=60) != 0
+        assert running.wait(timeout=180) != 0
     assert "Traceback" not in err

@@ -23,13 +23,13 @@ class Balancer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        if not self._up.wait(10):
+        if not self._up.wait(180):
             raise TimeoutError("the balancer did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(180)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

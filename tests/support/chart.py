@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.support.plainyaml import read_documents
 from tests.support.tools import binary
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "navicert"
@@ -32,7 +31,7 @@ def template(*arguments: str) -> tuple[Document, ...]:
     with tempfile.TemporaryDirectory() as home:
         env = {"HOME": home, "PATH": os.defpath}
         text = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
-    return tuple(document for document in yaml.safe_load_all(text) if document)
+    return tuple(read_documents(text))
 
 
 def rules(kind: str, name: str, *arguments: str) -> list[Rule]:

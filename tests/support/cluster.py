@@ -7,11 +7,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
+from tests.support.plainyaml import kinds
 from tests.support.processes import wait_until
+from tests.support.rights import grant
 
 ROOT = Path(__file__).resolve().parents[2]
 API = "/apis/navicert.dev/v1alpha1"
@@ -79,13 +79,13 @@ def apply(client: Client, document: dict[str, Any]) -> None:
 
 
 def install_kinds(client: Client) -> None:
-    for path in sorted((ROOT / "charts/navicert/crds").glob("*.yaml")):
-        document = yaml.safe_load(path.read_text())
+    """Returns once all are served, which they begin to be side by side."""
+    for document in kinds():
         name = document["metadata"]["name"]
         status, body = client.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)
         assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
-        collection = f"{API}/{document['spec']['names']['plural']}"
-        wait_until(partial(_served, client, collection), timeout=20)
+    for document in kinds():
+        wait_until(partial(_served, client, f"{API}/{document['spec']['names']['plural']}"))
 
 
 def _served(client: Client, path: str) -> bool:
@@ -104,15 +104,13 @@ def service_account(
     plane.create_service_account(HOME, name)
     group, role = "rbac.authorization.k8s.io", f"{name}-test"
     subject = {"kind": "ServiceAccount", "name": name, "namespace": HOME}
-    for kind, scope in (("ClusterRole", ""), ("Role", f"namespaces/{HOME}/")):
-        common = {"apiVersion": f"{group}/v1", "metadata": {"name": role}}
+    documents = []
+    for kind, scope in (("ClusterRole", {}), ("Role", {"namespace": HOME})):
+        metadata = {"name": role, **scope}
+        common = {"apiVersion": f"{group}/v1", "metadata": metadata}
         reference = {"apiGroup": group, "kind": kind, "name": role}
         granted = [one for one in rules(kind, "navicert-webhook", *values) if one["resources"] != [without]]
-        for suffix, content in (
-            ("", {"rules": granted}),
-            ("Binding", {"subjects": [subject], "roleRef": reference}),
-        ):
-            path = f"/apis/{group}/v1/{scope}{kind.lower()}{suffix.lower()}s/{role}"
-            status, body = client.apply(path, {**common, "kind": f"{kind}{suffix}", **content})
-            assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+        documents.append({**common, "kind": kind, "rules": granted})
+        documents.append({**common, "kind": f"{kind}Binding", "subjects": [subject], "roleRef": reference})
+    grant(client, *documents)
     return plane.service_account_kubeconfig(HOME, name)

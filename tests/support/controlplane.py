@@ -11,6 +11,7 @@ import copy
 import http.client
 import json
 import ssl
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_NAMES = ("kubernetes", "kubernetes.default.svc", "10.96.0.1")
 ISSUER = "https://kubernetes.default.svc"
 REQUEST_SECONDS = 60.0
+BUSY_SECONDS = 0.1
 TOKEN_SECONDS = 3600
 SERVER_SIDE_APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
@@ -80,7 +82,19 @@ class Client:
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = "application/json"
     ) -> Answer:
-        """Sends one request on a connection of its own. A body that is not JSON is returned as text."""
+        """The answer to one request. A body that is not JSON is returned as text.
+
+        A server that is not ready to tell, as of a kind that it begins to serve, is asked again, as kubectl does.
+        """
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while True:
+            answer = self._ask(method, path, body, content_type)
+            if answer[0] != http.HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                return answer
+            time.sleep(BUSY_SECONDS)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None, content_type: str) -> Answer:
+        """Sends one request on a connection of its own."""
         connection = http.client.HTTPSConnection(self._address, context=self._tls, timeout=REQUEST_SECONDS)
         headers = {"Accept": "application/json", "Content-Type": content_type, **self._headers}
         try:

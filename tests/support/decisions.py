@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from controller.core.evidence import Evidence, Gap, Refused, VerifiedStatement
 from controller.core.image import Digest
 from controller.core.reasons import Reason
@@ -26,6 +24,7 @@ from controller.wire.policy.unlinked import TufSource
 from controller.wire.refreshed import Place, RefreshedRoot, render_refreshed, source_of
 from tests.support.caseevidence import DIGEST, IMAGE, candidate, filled, layer, merged
 from tests.support.layouts import LayoutFolder, image, index
+from tests.support.plainyaml import read_documents, read_yaml
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[1] / "decisions"
@@ -163,14 +162,14 @@ def image_of(name: str) -> Digest:
 
 def base() -> list[Json]:
     """The objects that every case starts from."""
-    return list(yaml.safe_load_all((FOLDER / "base.yaml").read_text()))
+    return read_documents((FOLDER / "base.yaml").read_text())
 
 
 def read_cases() -> list[Case]:
     """Every case of the folder."""
     objects = base()
     paths = sorted((FOLDER / "cases").glob("*.yaml"))
-    return [read_case(path.stem, yaml.safe_load(path.read_text()), objects) for path in paths]
+    return [read_case(path.stem, read_yaml(path.read_text()), objects) for path in paths]
 
 
 def read_case(name: str, document: Json, objects: Iterable[Json]) -> Case:

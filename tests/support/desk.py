@@ -65,11 +65,11 @@ class Desk:
     def ended(self, *arguments: str, **environment: str) -> int:
         """The exit code of such a process."""
         with self.spawn(*arguments, **environment) as running:
-            running.communicate(timeout=100)
+            running.communicate(timeout=300)
         return running.returncode
 
     def answered(self, *images: str) -> Ended:
         """What such a process says of these images."""
         with self.start(*images) as running:
-            out, err = running.communicate(timeout=100)
+            out, err = running.communicate(timeout=300)
         return Ended(code=running.returncode, out=out, err=err)

@@ -111,7 +111,7 @@ class FakeNode:
         size = {"cpu": "1000", "memory": "1000Gi", "pods": str(PODS)}
         client.patch(f"/api/v1/nodes/{NODE}/status", {"status": {"allocatable": size, "capacity": size}})
         client.patch(f"/api/v1/nodes/{NODE}", {"spec": {"taints": None}})
-        wait_until(lambda: "taints" not in client.get(f"/api/v1/nodes/{NODE}")[1]["spec"], timeout=10)
+        wait_until(lambda: "taints" not in client.get(f"/api/v1/nodes/{NODE}")[1]["spec"])
 
     def _scheduler(self, kubeconfig: Path) -> Path:
         path = self._plane.folder / "scheduler.json"

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from inspect import get_annotations
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel
 
 from controller.core.reasons import Outcome, Reason
@@ -17,6 +16,7 @@ from controller.wire.policy.kinds import KINDS
 from controller.wire.policy.nodes import Node
 from tests.support.caseevidence import filled
 from tests.support.decisions import FOLDER, Case, Json, base, read_case
+from tests.support.plainyaml import read_yaml
 
 _STEP = re.compile(r"(?P<name>[^.\[\]]+)(?:\[(?P<index>[0-9]+)\])?")
 USUAL_EVIDENCE: list[Json] = [{"provenance": {}}]
@@ -58,7 +58,7 @@ def read_pairs() -> list[Pair]:
     return [
         pair
         for path in sorted((FOLDER / "fields").glob("*.yaml"))
-        for number, entry in enumerate(yaml.safe_load(path.read_text()))
+        for number, entry in enumerate(read_yaml(path.read_text()))
         for pair in _pairs(f"{path.stem}-{number}", entry, objects)
     ]
 

@@ -253,7 +253,7 @@ def _settings(folder: Path, cgroup: str) -> dict[str, str]:
 def _remove(cgroup: str) -> None:
     for controller in CGROUPS.iterdir():
         if (controller / cgroup).is_dir():
-            wait_until(partial(_removed, controller / cgroup), timeout=60)
+            wait_until(partial(_removed, controller / cgroup))
 
 
 def _set_network(descriptor: int) -> None:

@@ -8,16 +8,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
+from tests.support import rights
 from tests.support.chart import rules
+from tests.support.cluster import install_kinds
 from tests.support.controlplane import Client, ControlPlane
-from tests.support.processes import Process, wait_until
+from tests.support.processes import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME, NAME = "navicert-system", "navicert"
@@ -75,7 +74,7 @@ class Operator:
 
     def ask(self, path: str) -> tuple[int, str]:
         """One request at the status port."""
-        connection = http.client.HTTPConnection(self.status, timeout=10)
+        connection = http.client.HTTPConnection(self.status, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -99,11 +98,7 @@ def install(plane: ControlPlane, *values: str) -> None:
     `values` are helm's arguments for a release with other values.
     """
     client = plane.client()
-    for path in sorted((ROOT / "charts/navicert/crds").glob("*.yaml")):
-        document = yaml.safe_load(path.read_text())
-        put(client, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{document['metadata']['name']}", document)
-        collection = f"{API}/{document['spec']['names']['plural']}"
-        wait_until(partial(_served, client, collection), timeout=20)
+    install_kinds(client)
     plane.create_namespace(HOME)
     plane.create_service_account(HOME, "operator")
     grant(client, *values)
@@ -120,21 +115,17 @@ OPEN = ("--set", "reports=openreports")  # tests write both forms of reports
 
 def grant(client: Client, *values: str) -> None:
     subject = {"kind": "ServiceAccount", "name": "operator", "namespace": HOME}
-    for scope, prefix, granted in (
-        (
-            "/",
-            "Cluster",
-            [*rules("ClusterRole", "navicert-operator", *values), *rules("ClusterRole", "navicert-operator", *OPEN)],
-        ),
-        (f"/namespaces/{HOME}/", "", rules("Role", "navicert-operator")),
+    documents: list[dict[str, Any]] = []
+    everywhere = [one for form in (values, OPEN) for one in rules("ClusterRole", "navicert-operator", *form)]
+    for kind, scope, granted in (
+        ("ClusterRole", {}, everywhere),
+        ("Role", {"namespace": HOME}, rules("Role", "navicert-operator")),
     ):
-        kind, path = f"{prefix}Role", f"/apis/{RBAC}/v1{scope}{prefix.lower()}role"
-        metadata = {"name": "navicert-operator"}
         reference = {"apiGroup": RBAC, "kind": kind, "name": "navicert-operator"}
-        base = {"apiVersion": f"{RBAC}/v1", "metadata": metadata}
-        put(client, f"{path}s/navicert-operator", {**base, "kind": kind, "rules": granted})
-        binding = {**base, "kind": f"{kind}Binding", "subjects": [subject], "roleRef": reference}
-        put(client, f"{path}bindings/navicert-operator", binding)
+        base = {"apiVersion": f"{RBAC}/v1", "metadata": {"name": "navicert-operator", **scope}}
+        documents.append({**base, "kind": kind, "rules": granted})
+        documents.append({**base, "kind": f"{kind}Binding", "subjects": [subject], "roleRef": reference})
+    rights.grant(client, *documents)
 
 
 def put(client: Client, path: str, document: dict[str, Any]) -> None:
@@ -153,7 +144,3 @@ def make_ready(client: Client) -> None:
         "ports": [{"port": 8443}],
     }
     put(client, f"/apis/discovery.k8s.io/v1/namespaces/{HOME}/endpointslices/{NAME}-1", document)
-
-
-def _served(client: Client, path: str) -> bool:
-    return client.get(path)[0] == HTTPStatus.OK

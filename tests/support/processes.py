@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # for a machine that does much else besides: it costs what never gets ready, and nothing else
 POLL_SECONDS = 0.02
 LOG_TAIL_BYTES = 4000
 GUARD = 'read -r _; kill -s KILL -- "-$1"'
@@ -100,14 +100,14 @@ class Process:
         """Sends this signal to the child alone."""
         self._child.send_signal(number)
 
-    def wait(self, *, timeout: float = 30.0) -> int:
+    def wait(self, *, timeout: float = READY_SECONDS) -> int:
         """Returns the exit status once the child ended by itself. Raises ProcessFailed if it does not."""
         try:
             return self._child.wait(timeout)
         except subprocess.TimeoutExpired as error:
             raise ProcessFailed(f"{self.name} still runs after {timeout:.0f} s\n{self.output()}") from error
 
-    def terminate(self, *, timeout: float = 30.0) -> int:
+    def terminate(self, *, timeout: float = READY_SECONDS) -> int:
         """Sends SIGTERM to the child and returns its exit status. Raises ProcessFailed if it does not end."""
         self._child.terminate()
         try:

@@ -80,7 +80,7 @@ def install_reports(client: Client, definitions: list[dict[str, Any]]) -> None:
         assert status == HTTPStatus.CREATED, body
         spec = one["spec"]
         collection = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
-        wait_until(partial(_served, client, collection), timeout=20)
+        wait_until(partial(_served, client, collection))
 
 
 def _served(client: Client, path: str) -> bool:

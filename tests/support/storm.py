@@ -129,7 +129,7 @@ class Storm:
                 wrong, seen = now_wrong, now_seen
             return now_seen - seen >= least
 
-        wait_until(well, timeout=30)
+        wait_until(well)
         self.tally.seconds[name] = time.monotonic() - started
 
     def _figures(self) -> tuple[int, int]:

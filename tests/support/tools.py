@@ -82,4 +82,4 @@ class Kubectl:
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """How it ended, and what it said."""
         command = [str(binary("kubectl")), *map(str, arguments)]
-        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=300)

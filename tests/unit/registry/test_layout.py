@@ -247,7 +247,7 @@ IRREGULAR = [to_outside, to_pipe, to_folder]
 
 
 @pytest.mark.case("REG-019")
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("replace", IRREGULAR)
 async def test_what_is_no_regular_file_is_refused(
     folder: Folder, replace: Callable[[Folder, Path, bytes], None]
@@ -265,7 +265,7 @@ async def test_what_is_no_regular_file_is_refused(
 
 
 @pytest.mark.case("REG-019")
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("replace", IRREGULAR)
 @pytest.mark.parametrize("name", ["oci-layout", "index.json"])
 def test_a_layouts_own_files_are_regular_files(

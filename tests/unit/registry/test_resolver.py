@@ -13,7 +13,7 @@ import pytest
 from controller.registry import resolver as module
 from controller.registry.resolver import ADDRESSES, SystemResolver
 
-SLACK_SECONDS = 1.0
+SLACK_SECONDS = 20.0
 
 
 class System:

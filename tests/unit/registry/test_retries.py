@@ -14,7 +14,7 @@ from controller.registry import retries
 from controller.registry.answers import Answer, BrokenOff
 from controller.registry.retries import ATTEMPTS, SERIES_SECONDS, persist
 
-SLACK_SECONDS = 0.5
+SLACK_SECONDS = 3.0
 
 
 def answer(status: int, retry_after: str | None = None) -> Answer:
