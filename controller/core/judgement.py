@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from controller.core.answer import Answer, Captures
+from controller.core.answer import Answer, Capturing
 from controller.core.attestations import judge_attestation
 from controller.core.demand import Alternative
 from controller.core.evidence import Evidence
@@ -35,7 +35,7 @@ def judge_requirements(policy: Policy, question: Question) -> Answer:
     the alternative that came closest gives the reason.
     """
     globs, repository = policy.match.images, question.reference.repository
-    captures = question.recall.once(question.evidence, globs, repository, partial(captures_of, globs, repository))
+    captures = partial(captures_of, globs, repository)
     base = _judge(policy.base, policy, question, captures) if policy.base else Answer(reason=Reason.Satisfied)
     if not base.satisfied or not policy.alternatives:
         return _hinted(base, question)
@@ -46,7 +46,7 @@ def judge_requirements(policy: Policy, question: Question) -> Answer:
     return _hinted(_nearest_misses(answers, base), question)
 
 
-def _judge(alternative: Alternative, policy: Policy, question: Question, captures: Captures) -> Answer:
+def _judge(alternative: Alternative, policy: Policy, question: Question, captures: Capturing) -> Answer:
     """All of its requirements, in the API's order."""
     answers = list(_answers(alternative, policy, question, captures))
     if len(answers) == 1:
@@ -62,7 +62,7 @@ def _judge(alternative: Alternative, policy: Policy, question: Question, capture
     return Answer(reason=Reason.Satisfied, detail=detail, proven=proven, requirements=told)
 
 
-def _answers(alternative: Alternative, policy: Policy, question: Question, captures: Captures) -> Iterator[Answer]:
+def _answers(alternative: Alternative, policy: Policy, question: Question, captures: Capturing) -> Iterator[Answer]:
     """Each with its verdicts under their names in the API."""
     origin = Origin(
         demand=alternative.demand,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from controller.core.answer import Answer, Captures
+from controller.core.answer import Answer, Capturing
 from controller.core.build import judge_provenance, tries
 from controller.core.demand import Demand
 from controller.core.evidence import Evidence
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
     rests: Mapping[frozenset[Part], Demand]
     acceptances: tuple[SummaryAcceptance, ...]
     question: Question
-    captures: Captures
+    captures: Capturing
 
     def judge(self) -> Answer:
         """Whether one provenance statement meets the demand, as far as no accepted summary stands in for it.

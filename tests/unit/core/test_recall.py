@@ -17,7 +17,7 @@ from controller.core.policyset import PolicySet
 from controller.core.reasons import Outcome, Reason
 from controller.core.recall import Recall
 from controller.core.records import SBOMFormat
-from controller.core.requirements import Requirements, SBOMRequirement
+from controller.core.requirements import BuildRequirement, Requirements, SBOMRequirement
 from controller.core.scopes import Scopes
 from controller.core.selector import Operator, Requirement, Selector
 from controller.core.slsa import TrustedBuilder
@@ -185,6 +185,17 @@ def test_what_is_asked_at_several_places_is_told_under_the_name_of_each() -> Non
         assert names == [[*own, *(f"anyOf[0].{name}" for name in own)], own]
         missed = judge_image(members, workload(), workload().images[0], evidence=found).findings
         assert [each.name for each in missed[1].requirements if each.outcome is Outcome.FAIL] == ["sbom"]
+
+
+def test_equal_demands_of_two_policies_are_met_by_what_each_policys_own_globs_matched() -> None:
+    by_name, by_owner = ImageGlob.compile("ghcr.io/acme/*"), ImageGlob.compile("ghcr.io/*/shop")
+    require = Requirements(build=BuildRequirement(level=3, sources=(sources("https://github.com/acme/{1}"),)))
+    owner, name = policy("a", match=Match(images=(by_owner,)), require=require), policy("b", require=require)
+    members, found, pod = policies(owner, name), evidence(provenance()), workload()
+    assert name.match.images == (by_name,)
+    for _ in range(2):
+        told = judge_image(members, pod, pod.images[0], evidence=found).findings
+        assert [each.reason for each in told] == [Reason.SourceMismatch, Reason.Satisfied]
 
 
 def test_scopes_tell_namespaces_and_repositories_apart() -> None:
