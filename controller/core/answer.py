@@ -1,5 +1,6 @@
 """How one requirement came out, before it becomes a policy's finding."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controller.core.evidence import Evidence, Gap, Kind
@@ -9,6 +10,8 @@ from controller.core.verdict import Proven
 
 Captures = tuple[tuple[str, ...], ...]
 """What the wildcards of each image glob that matched stand for; any of them will do (REF-017)."""
+Capturing = Callable[[], Captures]
+"""Asked where nothing is remembered: a demand is of one policy, whose globs make the same of a repository each time."""
 
 NOTHING = -1  # how close nothing at all came
 

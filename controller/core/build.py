@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from controller.core.answer import Answer, Captures, Miss, nothing_verified
+from controller.core.answer import Answer, Captures, Capturing, Miss, nothing_verified
 from controller.core.conditions import age_miss, condition_miss
 from controller.core.demand import Demand
 from controller.core.dependencies import dependency_miss
@@ -27,11 +27,10 @@ from controller.core.tried import Try
 _NOBODY_VOUCHES = (Reason.NotVerified, Reason.BuilderNotTrusted)
 
 
-def tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Iterator[Try]:
+def tries(demand: Demand, evidence: Evidence, question: Question, captures: Capturing) -> Iterator[Try]:
     """Every statement of this evidence, by the word of every builder that speaks for it, in their order."""
-    first = question.recall.once(
-        evidence, demand, captures, partial(_first_tries, demand, evidence, question, captures)
-    )
+    made = partial(_first_tries, demand, evidence, question, captures)
+    first = question.recall.once(evidence, demand, question.reference.repository, made)
     if not demand.varies:
         yield from first
         return
@@ -39,7 +38,7 @@ def tries(demand: Demand, evidence: Evidence, question: Question, captures: Capt
         yield one if one.miss is not None or one.voice is None else _further(one, one.voice, question)
 
 
-def judge_provenance(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> Answer:
+def judge_provenance(demand: Demand, evidence: Evidence, question: Question, captures: Capturing) -> Answer:
     """Whether any one provenance statement of this evidence meets the whole demand; if none does, the closest one's
     reason; TrustRootMissing where only builders spoke that could be asked, and there are others. Knows nothing of
     summaries, children and gaps."""
@@ -65,9 +64,10 @@ def _asked_of_all(demand: Demand, answer: Answer, question: Question) -> Answer:
     return replace(answer, reason=Reason.TrustRootMissing, detail=detail, requirements=())
 
 
-def _first_tries(demand: Demand, evidence: Evidence, question: Question, captures: Captures) -> tuple[Try, ...]:
+def _first_tries(demand: Demand, evidence: Evidence, question: Question, captures: Capturing) -> tuple[Try, ...]:
     """How far the statements come by what never changes: they, their builders and the demand."""
-    return tuple(one for testimony in question.heard(evidence) for one in _tries(demand, testimony, captures))
+    found = captures()
+    return tuple(one for testimony in question.heard(evidence) for one in _tries(demand, testimony, found))
 
 
 def _tries(demand: Demand, testimony: Testimony, captures: Captures) -> Iterator[Try]:

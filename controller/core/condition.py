@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from functools import partial
 from typing import TypeVar, cast
 
 from controller.core.evidence import VerifiedStatement
@@ -13,6 +12,7 @@ from controller.core.work import Work
 from controller.core.workload import Workload
 
 _T = TypeVar("_T")
+_NOTHING = object()  # None is something that may be remembered
 
 
 class Held(Enum):
@@ -40,29 +40,37 @@ class Facts:
 
     def once(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """What `make` gives, made once for all expressions that are asked about this. It pays for itself."""
-        if key not in self._known:
-            self._known[key] = make()
-        return cast("_T", self._known[key])
+        known = self._known.get(key, _NOTHING)
+        if known is _NOTHING:
+            known = self._known[key] = make()
+        return cast("_T", known)
 
 
 class View:
     """One image in one review, as conditions see it beside each statement: within so many units of work in all."""
 
-    __slots__ = ("_beside", "_known")
+    __slots__ = ("_digest", "_known", "_now", "_reference", "_work", "_workload")
 
     def __init__(
         self, *, reference: ImageReference, digest: Digest, workload: Workload, now: datetime, units: int
     ) -> None:
         """`now` is aware."""
-        made = partial(Facts, reference=reference, digest=digest, workload=workload, now=now, work=Work(units))
-        self._beside: Callable[..., Facts] = made
+        self._reference, self._digest, self._workload, self._now = reference, digest, workload, now
+        self._work = Work(units)
         self._known: dict[int, Facts] = {}
 
     def beside(self, statement: VerifiedStatement) -> Facts:
         """One object for all conditions that are asked about a statement, so that they share what it takes to look."""
         known = self._known.get(id(statement))
         if known is None:
-            known = self._known[id(statement)] = self._beside(statement=statement)
+            known = self._known[id(statement)] = Facts(
+                statement=statement,
+                reference=self._reference,
+                digest=self._digest,
+                workload=self._workload,
+                now=self._now,
+                work=self._work,
+            )
         return known
 
 

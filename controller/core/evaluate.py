@@ -203,7 +203,7 @@ def evaluate(
         return Answer(reason=Reason.ImageNotFound, detail="the registry says there is no such image")
     if question is None:
         return ignorance(evidence.gaps[0])
-    denied = next((one for one in evidence.digests if one in policy.deny), None)
+    denied = next((one for one in evidence.digests if one in policy.deny), None) if policy.deny else None
     if denied is not None:
         return _denied(denied)
     answer = judge_requirements(policy, question)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from controller.core.answer import Answer, Captures
+from controller.core.answer import Answer, Capturing
 from controller.core.attestations import judge_attestation
 from controller.core.demand import Alternative
 from controller.core.evidence import Evidence
@@ -35,7 +35,7 @@ def judge_requirements(policy: Policy, question: Question) -> Answer:
     the alternative that came closest gives the reason.
     """
     globs, repository = policy.match.images, question.reference.repository
-    captures = question.recall.once(question.evidence, globs, repository, partial(captures_of, globs, repository))
+    captures = partial(captures_of, globs, repository)
     base = _judge(policy.base, policy, question, captures) if policy.base else Answer(reason=Reason.Satisfied)
     if not base.satisfied or not policy.alternatives:
         return _hinted(base, question)
@@ -46,9 +46,9 @@ def judge_requirements(policy: Policy, question: Question) -> Answer:
     return _hinted(_nearest_misses(answers, base), question)
 
 
-def _judge(alternative: Alternative, policy: Policy, question: Question, captures: Captures) -> Answer:
+def _judge(alternative: Alternative, policy: Policy, question: Question, captures: Capturing) -> Answer:
     """All of its requirements, in the API's order."""
-    answers = [_named(alternative, name, answer) for name, answer in _answers(alternative, policy, question, captures)]
+    answers = list(_answers(alternative, policy, question, captures))
     if len(answers) == 1:
         return answers[0]
     missed = [answer for answer in answers if answer.reason is not Reason.Satisfied]
@@ -62,9 +62,8 @@ def _judge(alternative: Alternative, policy: Policy, question: Question, capture
     return Answer(reason=Reason.Satisfied, detail=detail, proven=proven, requirements=told)
 
 
-def _answers(
-    alternative: Alternative, policy: Policy, question: Question, captures: Captures
-) -> Iterator[tuple[str, Answer]]:
+def _answers(alternative: Alternative, policy: Policy, question: Question, captures: Capturing) -> Iterator[Answer]:
+    """Each with its verdicts under their names in the API."""
     origin = Origin(
         demand=alternative.demand,
         rests=alternative.rests,
@@ -73,32 +72,38 @@ def _answers(
         captures=captures,
     )
     if alternative.demand.asks:
-        yield ORIGIN, origin.judge()
+        yield _named(alternative, ORIGIN, origin.judge())
     for number, signature in enumerate(alternative.signatures):
-        yield f"signatures[{number}]", _signature(signature, question)
+        yield _signature(alternative, number, signature, question)
     for sbom in alternative.sboms:
-        yield "sbom", _sbom(sbom, question)
+        yield _sbom(alternative, sbom, question)
     for sbom in alternative.bound_sboms:
-        yield "sbom", origin.judge_sbom(sbom)
+        yield _named(alternative, "sbom", origin.judge_sbom(sbom))
     for number, attestation in enumerate(alternative.attestations):
-        yield f"attestations[{number}]", _attestation(attestation, question)
+        yield _named(alternative, f"attestations[{number}]", _attestation(attestation, question))
 
 
-def _signature(requirement: SignatureRequirement, question: Question) -> Answer:
-    repository = question.reference.repository
+def _signature(alternative: Alternative, number: int, requirement: SignatureRequirement, question: Question) -> Answer:
+    """Worked out once for an image and its children, and for every policy that asks the same at this place."""
+    evidence, repository = question.evidence, question.reference.repository
 
-    def judge(evidence: Evidence) -> Answer:
-        made = partial(judge_signatures, requirement, evidence, repository)
-        return question.recall.once(evidence, requirement, repository, made)
+    def make() -> Answer:
+        judge = partial(judge_signatures, requirement, repository=repository)
+        found = by_platforms(judge, evidence, partial(roots_of, requirement.signers))
+        return _named(alternative, f"signatures[{number}]", found)
 
-    return by_platforms(judge, question.evidence, partial(roots_of, requirement.signers))
+    return question.recall.once(evidence, requirement, (alternative.prefix, number, repository), make)
 
 
-def _sbom(requirement: SBOMRequirement, question: Question) -> Answer:
-    def judge(evidence: Evidence) -> Answer:
-        return question.recall.once(evidence, requirement, None, partial(judge_sbom, requirement, evidence))
+def _sbom(alternative: Alternative, requirement: SBOMRequirement, question: Question) -> Answer:
+    """As signatures are."""
 
-    return by_platforms(judge, question.evidence, partial(roots_of, requirement.signers or ()))
+    def make() -> Answer:
+        judge = partial(judge_sbom, requirement)
+        found = by_platforms(judge, question.evidence, partial(roots_of, requirement.signers or ()))
+        return _named(alternative, "sbom", found)
+
+    return question.recall.once(question.evidence, requirement, alternative.prefix, make)
 
 
 def _attestation(requirement: AttestationRequirement, question: Question) -> Answer:
@@ -146,7 +151,6 @@ def _nearest_misses(answers: list[Answer], base: Answer) -> Answer:
 def _hinted(answer: Answer, question: Question) -> Answer:
     """A registry does not tell which index a manifest is of: the hint is a guess, where it may help (IDX-001)."""
     evidence = question.evidence
-    plain = question.reference.digest is not None and not evidence.children and not evidence.unread
-    if answer.reason not in _ABSENT or not plain:
+    if answer.reason not in _ABSENT or question.reference.digest is None or evidence.children or evidence.unread:
         return answer
     return replace(answer, detail=f"{answer.detail}; {_PIN_INDEX}")

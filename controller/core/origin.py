@@ -1,10 +1,10 @@
 """Judging where an image comes from: provenance, what summaries stand in for, and the SBOM that hangs on it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
-from controller.core.answer import Answer, Captures
+from controller.core.answer import Answer, Capturing
 from controller.core.build import judge_provenance, tries
 from controller.core.demand import Demand
 from controller.core.evidence import Evidence
@@ -23,8 +23,7 @@ _T = TypeVar("_T")
 _BY_SUMMARY = "by a verification summary"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(NamedTuple):
     """What a policy demands of the origin of one image, and the summaries that it accepts.
 
     `rests` are what is left of the demand, by the parts that summaries stand in for.
@@ -34,7 +33,7 @@ class Origin:
     rests: Mapping[frozenset[Part], Demand]
     acceptances: tuple[SummaryAcceptance, ...]
     question: Question
-    captures: Captures
+    captures: Capturing
 
     def judge(self) -> Answer:
         """Whether one provenance statement meets the demand, as far as no accepted summary stands in for it.

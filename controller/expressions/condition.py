@@ -27,6 +27,7 @@ _EXPRESSIONS = 512  # compiled ones that are kept
 _PUNCTUATION = (b",", b":", b"[", b"{")
 _OF_PREDICATE = frozenset({"provenance", "predicate"})
 _OF_REVIEW = frozenset({"now", "workload"})
+_Look = tuple[str, frozenset[str]]  # what a condition is about, and which variables of the predicate it names
 _ENGINE_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
@@ -69,7 +70,7 @@ def _compiled(expression: str, use: Use) -> Callable[[Facts], tuple[Held, str]] 
     unknown = member_problem(compiled.serialize())
     if unknown is not None:
         return unknown
-    return partial(_test, compiled, cost, use, cost.roots & _OF_PREDICATE)
+    return partial(_test, compiled, cost, (use.value, cost.roots & _OF_PREDICATE))
 
 
 @cache
@@ -89,14 +90,14 @@ def _lasts(use: Use, expression: str) -> bool:
         return True
 
 
-def _test(compiled: Expression, cost: Cost, use: Use, of_predicate: frozenset[str], facts: Facts) -> tuple[Held, str]:
+def _test(compiled: Expression, cost: Cost, look: _Look, facts: Facts) -> tuple[Held, str]:
     predicate = facts.statement.predicate
     if "predicate" in cost.roots and predicate is None:
         return Held.ERROR, "the predicate of this statement is not there"
-    if of_predicate and len(predicate or b"") > MAX_PREDICATE_BYTES:
+    if look[1] and len(predicate or b"") > MAX_PREDICATE_BYTES:
         return Held.ERROR, f"the predicate has more than {MAX_PREDICATE_BYTES} bytes"
     try:
-        found = facts.once((use, of_predicate), partial(_converted, use, of_predicate, facts))
+        found = facts.once(look, partial(_converted, look, facts))
         if found is None or not facts.work.spend(cost.steps * found.size(cost.roots)):
             return Held.ERROR, f"the conditions on this image cost more than {MAX_WORK} steps over values in all"
         value = compiled.eval(found.activation)
@@ -126,11 +127,12 @@ class _Converted(NamedTuple):
         return LEAST_SIZE + self.predicate + (self.labels if "workload" in looked_at else 0)
 
 
-def _converted(use: Use, of_predicate: frozenset[str], facts: Facts) -> _Converted | None:
+def _converted(look: _Look, facts: Facts) -> _Converted | None:
     """Made and paid once for all expressions of a judgement that look at the same facts.
 
     None when what is left does not pay for it.
     """
+    use, of_predicate = Use(look[0]), look[1]
     labels = size_of_labels(facts.workload.labels)
     predicate = _size_of(facts.statement.predicate or b"") if of_predicate else 0
     if not facts.work.spend(CONVERSION_STEPS * (LEAST_SIZE + labels + predicate)):

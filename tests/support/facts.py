@@ -241,4 +241,4 @@ def judge_build(
 ) -> Answer:
     """What one build requirement says of provenance, and nothing else."""
     asked = question(found, *builders.values())
-    return judge_provenance(Demand.of_build(requirement), found, asked, captures)
+    return judge_provenance(Demand.of_build(requirement), found, asked, lambda: captures)

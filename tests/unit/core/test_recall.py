@@ -14,8 +14,10 @@ from controller.core.image import Repository
 from controller.core.match import Match
 from controller.core.patterns import Glob, ImageGlob
 from controller.core.policyset import PolicySet
-from controller.core.reasons import Reason
+from controller.core.reasons import Outcome, Reason
 from controller.core.recall import Recall
+from controller.core.records import SBOMFormat
+from controller.core.requirements import BuildRequirement, Requirements, SBOMRequirement
 from controller.core.scopes import Scopes
 from controller.core.selector import Operator, Requirement, Selector
 from controller.core.slsa import TrustedBuilder
@@ -25,15 +27,17 @@ from tests.support.facts import (
     builder,
     evidence,
     judge_image,
+    matcher,
     policies,
     policy,
     provenance,
     signature,
     signatures,
+    signer,
     sources,
     workload,
 )
-from tests.support.keylessfacts import EXPECTED, acceptance, keyless, summary, workflow
+from tests.support.keylessfacts import EXPECTED, acceptance, keyless, sbom, summary, workflow
 
 REPOSITORY = Repository("ghcr.io", "acme/shop")
 
@@ -154,6 +158,44 @@ def test_one_policy_judges_two_repositories_of_one_evidence_each_by_its_own_name
     members, shop, other = policies(policy()), workload(), workload(f"ghcr.io/acme/other@{found.digest}")
     told = [judge_image(members, pod, pod.images[0], evidence=found).findings[0].reason for pod in (shop, other, shop)]
     assert told == [Reason.Satisfied, Reason.SourceMismatch, Reason.Satisfied]
+
+
+def test_one_signature_counts_for_its_own_repository_only_whichever_was_asked_before() -> None:
+    required = (signatures("release", match_repository=True),)
+    members, found = (
+        policies(policy(build=None, required=required)),
+        evidence(signature("release", repository=REPOSITORY)),
+    )
+    shop, other = workload(), workload(f"ghcr.io/acme/other@{found.digest}")
+    told = [judge_image(members, pod, pod.images[0], evidence=found).findings[0].reason for pod in (shop, other, shop)]
+    assert told == [Reason.Satisfied, Reason.NoSignature, Reason.Satisfied]
+
+
+def test_what_is_asked_at_several_places_is_told_under_the_name_of_each() -> None:
+    """One requirement object, in two policies, at two places of one, and in alternatives."""
+    one, bom = signatures("release"), SBOMRequirement(formats=frozenset(SBOMFormat), signers=(matcher("release"),))
+    whole = Requirements(signatures=(one, one), sbom=bom)
+    first = policy("a", require=whole, any_of=(whole, Requirements(signatures=(one,), sbom=bom)))
+    members, found = policies(first, policy("b", require=whole)), evidence(signature("release"))
+    sboms = evidence(signature("release"), sbom(signer("release")))
+    for _ in range(2):
+        told = judge_image(members, workload(), workload().images[0], evidence=sboms).findings
+        names = [[each.name for each in finding.requirements] for finding in told]
+        own = ["signatures[0]", "signatures[1]", "sbom"]
+        assert names == [[*own, *(f"anyOf[0].{name}" for name in own)], own]
+        missed = judge_image(members, workload(), workload().images[0], evidence=found).findings
+        assert [each.name for each in missed[1].requirements if each.outcome is Outcome.FAIL] == ["sbom"]
+
+
+def test_equal_demands_of_two_policies_are_met_by_what_each_policys_own_globs_matched() -> None:
+    by_name, by_owner = ImageGlob.compile("ghcr.io/acme/*"), ImageGlob.compile("ghcr.io/*/shop")
+    require = Requirements(build=BuildRequirement(level=3, sources=(sources("https://github.com/acme/{1}"),)))
+    owner, name = policy("a", match=Match(images=(by_owner,)), require=require), policy("b", require=require)
+    members, found, pod = policies(owner, name), evidence(provenance()), workload()
+    assert name.match.images == (by_name,)
+    for _ in range(2):
+        told = judge_image(members, pod, pod.images[0], evidence=found).findings
+        assert [each.reason for each in told] == [Reason.SourceMismatch, Reason.Satisfied]
 
 
 def test_scopes_tell_namespaces_and_repositories_apart() -> None:
