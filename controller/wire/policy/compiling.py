@@ -8,12 +8,12 @@ from controller.core.errors import MalformedPolicy, Problem
 from controller.core.exception import ExemptImage, PolicyException
 from controller.core.image import Digest
 from controller.core.match import Match
-from controller.core.patterns import Glob, ImageGlob
 from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName, Tags
 from controller.core.slsa import SourceFrom, TrustedBuilder
 from controller.core.text import printable
 from controller.core.window import Window
 from controller.wire.policy.builder import BuilderSpec
+from controller.wire.policy.common import compile_glob, compile_image_glob
 from controller.wire.policy.exception import ExceptionSpec
 from controller.wire.policy.kinds import KINDS, ObjectName, identify
 from controller.wire.policy.meaning import compile_conditions, resource_problems, template_problems
@@ -87,7 +87,7 @@ def compile_builder(source: Source) -> UnlinkedBuilder:
         name=name.name,
         max_level=model.max_level,
         signers=compile_signers(model.signers, "spec.signers"),
-        builder_ids=None if model.builder_ids is None else tuple(map(Glob.compile, model.builder_ids)),
+        builder_ids=None if model.builder_ids is None else tuple(map(compile_glob, model.builder_ids)),
         source_from=SourceFrom(model.source_from),
         build_types=frozenset(model.build_types or ()),
         minimum_version=None if model.minimum_version is None else _version(model.minimum_version),
@@ -110,7 +110,7 @@ def compile_exception(source: Source) -> UnlinkedException | BrokenObject:
     exception = PolicyException(
         name=name.name,
         policies=frozenset(named),
-        namespaces=tuple(map(Glob.compile, model.namespaces)),
+        namespaces=tuple(map(compile_glob, model.namespaces)),
         images=tuple(map(_exempt, model.images)),
         expires=_time(model.expires),
         created=_created(source),
@@ -169,7 +169,7 @@ def _time(text: str) -> datetime:
 
 def _exempt(text: str) -> ExemptImage:
     glob, at, digest = text.partition("@")
-    return ExemptImage(images=ImageGlob.compile(glob), digest=Digest.parse(digest) if at else None)
+    return ExemptImage(images=compile_image_glob(glob), digest=Digest.parse(digest) if at else None)
 
 
 def _created(source: Source) -> datetime | None:
