@@ -38,7 +38,7 @@ from controller.webhook.asgi import ASGIApp
 from controller.webhook.bodies import Bodies
 from controller.webhook.connections import Terms
 from controller.webhook.judging import Judge
-from controller.webhook.memory import settle_memory
+from controller.webhook.memory import expect_to_keep, settle_memory
 from controller.webhook.pinning import Pinner
 from controller.webhook.policing import PolicyReviewer
 from controller.webhook.review import ReviewEndpoint
@@ -98,6 +98,7 @@ def serve(**options: Any) -> None:
     names = frozenset(name for text in options["client_names"].split(",") if (name := text.strip()))
     settings = Settings(**{**options, "uncovered": Uncovered(options["uncovered"]), "client_names": names})
     outlet = configure_outlet(settings.log_level)
+    expect_to_keep()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, outlet))
 

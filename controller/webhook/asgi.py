@@ -18,6 +18,7 @@ MARGIN, LEAST_MARGIN_SECONDS = 0.1, 0.2  # of the review's time, kept for the wa
 
 WHOLE = "navicert.whole"  # in the state of a request whose body had arrived when it was handed on
 
+_OK, _JSON = HTTPStatus.OK.value, (b"content-type", b"application/json")
 _TIMEOUT = re.compile(r"([0-9]{1,4})s")
 
 Scope = MutableMapping[str, Any]
@@ -70,8 +71,8 @@ async def read_body(scope: Scope, receive: Receive, deadline: float, bodies: Bod
 
 async def send_json(send: Send, body: bytes) -> None:
     """Answer 200 with a JSON document."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await _send(send, HTTPStatus.OK, headers, body)
+    headers = [_JSON, (b"content-length", b"%d" % len(body))]
+    await _send(send, _OK, headers, body)
 
 
 async def send_sentence(send: Send, status: HTTPStatus, sentence: str) -> None:
@@ -82,7 +83,7 @@ async def send_sentence(send: Send, status: HTTPStatus, sentence: str) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    await _send(send, status, headers, body)
+    await _send(send, status.value, headers, body)
 
 
 async def _read(receive: Receive, count: Callable[[int], None]) -> bytes:
@@ -103,6 +104,6 @@ def _uncounted(_size: int) -> None:
     """What is there already arrives no more."""
 
 
-async def _send(send: Send, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

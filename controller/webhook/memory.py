@@ -7,8 +7,12 @@ import gc
 _THRESHOLDS = (50_000, 20, 50)
 
 
+def expect_to_keep() -> None:
+    """Look less often for garbage: next to all that is made while policies are loaded stays, and most of it later."""
+    gc.set_threshold(*_THRESHOLDS)
+
+
 def settle_memory() -> None:
-    """Take what is there now for permanent, and look less often for garbage in the rest."""
+    """Take what is there now for permanent."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)

@@ -1,6 +1,7 @@
 """What several kinds share: scalar types with their bounds, label selectors, signer entries."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,15 +13,28 @@ from controller.wire.policy import forms
 from controller.wire.policy.nodes import RFC3339, Fields, Node, Rule, exactly_one, instant, together
 from controller.wire.policy.references import DEFAULT_TRUST_ROOT
 
+_GLOBS = 256  # compiled ones that are kept
 PEM_CHARACTERS = 8192  # an RSA key of 16,384 bits has under 3,000
 
 
+@lru_cache(maxsize=_GLOBS)
+def compile_glob(text: str) -> Glob:
+    """As Glob.compile; once for finding that it is sound, for what is made of it, and for others who write the same."""
+    return Glob.compile(text)
+
+
+@lru_cache(maxsize=_GLOBS)
+def compile_image_glob(text: str) -> ImageGlob:
+    """As ImageGlob.compile, once for all of these."""
+    return ImageGlob.compile(text)
+
+
 def _glob(text: str) -> str:
-    return Glob.compile(text).text
+    return compile_glob(text).text
 
 
 def _image_glob(text: str) -> str:
-    return ImageGlob.compile(text).text
+    return compile_image_glob(text).text
 
 
 def _reg_exp(text: str) -> str:

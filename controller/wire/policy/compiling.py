@@ -2,27 +2,28 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import cast
 
 from controller.core.errors import MalformedPolicy, Problem
 from controller.core.exception import ExemptImage, PolicyException
 from controller.core.image import Digest
 from controller.core.match import Match
-from controller.core.patterns import Glob, ImageGlob
 from controller.core.policy import BrokenPolicy, Mode, Policy, PolicyName, Tags
 from controller.core.slsa import SourceFrom, TrustedBuilder
 from controller.core.text import printable
 from controller.core.window import Window
 from controller.wire.policy.builder import BuilderSpec
+from controller.wire.policy.common import compile_glob, compile_image_glob
 from controller.wire.policy.exception import ExceptionSpec
 from controller.wire.policy.kinds import KINDS, ObjectName, identify
 from controller.wire.policy.meaning import compile_conditions, resource_problems, template_problems
-from controller.wire.policy.nodes import instant
+from controller.wire.policy.nodes import Node, instant
 from controller.wire.policy.policy import NamespacedPolicySpec
 from controller.wire.policy.references import references
 from controller.wire.policy.requirement import Require
 from controller.wire.policy.requiring import Conditions, Context, compile_requirements, compile_summary
 from controller.wire.policy.scope import compile_match
-from controller.wire.policy.shape import join, shape_problems, size_problem
+from controller.wire.policy.shape import join, read_shape, size_problem
 from controller.wire.policy.signers import compile_signers
 from controller.wire.policy.unlinked import BrokenObject, UnlinkedBuilder, UnlinkedException, UnlinkedPolicy
 
@@ -38,7 +39,7 @@ def compile_policy(source: Source) -> UnlinkedPolicy:
     parse PEM. Raises MalformedPolicy when there is no telling which policy this is.
     """
     name = identify_as(source, "ClusterSLSAPolicy", "SLSAPolicy")
-    spec, found = sound_spec(name, source)
+    model, spec, found = sound_spec(name, source)
     conditions, of_conditions = compile_conditions(spec)
     match = compile_match(name.namespace, spec, found)
     # Nothing can be said of templates while the globs that they refer to are broken themselves.
@@ -49,11 +50,11 @@ def compile_policy(source: Source) -> UnlinkedPolicy:
     if problems:
         broken = BrokenPolicy(name=policy_name, mode=_mode(spec), match=match, problems=problems[:PROBLEMS])
         return UnlinkedPolicy(policy=broken, references=references(spec))
-    return UnlinkedPolicy(policy=_policy(policy_name, spec, match, conditions), references=references(spec))
+    policy = _policy(policy_name, cast("NamespacedPolicySpec", model), match, conditions)
+    return UnlinkedPolicy(policy=policy, references=references(spec))
 
 
-def _policy(name: PolicyName, spec: Source, match: Match, conditions: Conditions) -> Policy:
-    model: NamespacedPolicySpec = KINDS[name.kind].spec.model_validate(spec)  # type: ignore[assignment]
+def _policy(name: PolicyName, model: NamespacedPolicySpec, match: Match, conditions: Conditions) -> Policy:
     require, context = model.require or Require(), Context(images=match.images, conditions=conditions)
     alternatives = (
         compile_requirements(one, join("spec.require.anyOf", index), context)
@@ -77,16 +78,16 @@ def _policy(name: PolicyName, spec: Source, match: Match, conditions: Conditions
 def compile_builder(source: Source) -> UnlinkedBuilder:
     """Compile a TrustedBuilder. Does not look up the keys it names. Raises MalformedPolicy as above."""
     name = identify_as(source, "TrustedBuilder")
-    spec, problems = sound_spec(name, source)
+    read, spec, problems = sound_spec(name, source)
     if problems:
         broken = BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
         return UnlinkedBuilder(builder=broken, references=references(spec))
-    model = BuilderSpec.model_validate(spec)
+    model = cast("BuilderSpec", read)
     builder = TrustedBuilder(
         name=name.name,
         max_level=model.max_level,
         signers=compile_signers(model.signers, "spec.signers"),
-        builder_ids=None if model.builder_ids is None else tuple(map(Glob.compile, model.builder_ids)),
+        builder_ids=None if model.builder_ids is None else tuple(map(compile_glob, model.builder_ids)),
         source_from=SourceFrom(model.source_from),
         build_types=frozenset(model.build_types or ()),
         minimum_version=None if model.minimum_version is None else _version(model.minimum_version),
@@ -101,15 +102,15 @@ def compile_builder(source: Source) -> UnlinkedBuilder:
 def compile_exception(source: Source) -> UnlinkedException | BrokenObject:
     """Compile a SLSAException. Does not look up the policies it names, nor how far it reaches. Raises as above."""
     name = identify_as(source, "SLSAException")
-    spec, problems = sound_spec(name, source)
+    read, _, problems = sound_spec(name, source)
     if problems:
         return BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
-    model = ExceptionSpec.model_validate(spec)
+    model = cast("ExceptionSpec", read)
     named = [PolicyName(kind=one.kind, namespace=one.namespace or "", name=one.name) for one in model.policies]
     exception = PolicyException(
         name=name.name,
         policies=frozenset(named),
-        namespaces=tuple(map(Glob.compile, model.namespaces)),
+        namespaces=tuple(map(compile_glob, model.namespaces)),
         images=tuple(map(_exempt, model.images)),
         expires=_time(model.expires),
         created=_created(source),
@@ -128,8 +129,9 @@ def identify_as(source: Source, *kinds: str) -> ObjectName:
     return name
 
 
-def sound_spec(name: ObjectName, source: Source) -> tuple[Source, tuple[Problem, ...]]:
-    """The spec, an empty one where it is none, and what is wrong with it and around it."""
+def sound_spec(name: ObjectName, source: Source) -> tuple[Node | None, Source, tuple[Problem, ...]]:
+    """The spec as the kind's model reads it and as it is written, empty where it is none, and what is wrong with it and
+    around it. It is read wherever nothing is wrong."""
     around = [
         Problem(path=printable(str(field), limit=80), message="no such field: what is meant stands in spec")
         for field in source
@@ -137,11 +139,11 @@ def sound_spec(name: ObjectName, source: Source) -> tuple[Source, tuple[Problem,
     ]
     spec = source.get("spec")
     if not isinstance(spec, dict):
-        return {}, (*around, Problem(path="spec", message="is required, and must be an object"))
+        return None, {}, (*around, Problem(path="spec", message="is required, and must be an object"))
     if too_large := size_problem(spec):
-        return {"mode": spec.get("mode")}, (*around, too_large)
-    found = {*around, *shape_problems(KINDS[name.kind].spec, spec)}
-    return spec, tuple(sorted(found))
+        return None, {"mode": spec.get("mode")}, (*around, too_large)
+    read, found = read_shape(KINDS[name.kind].spec, spec)
+    return read, spec, tuple(sorted({*around, *found}))
 
 
 def _mode(spec: Source) -> Mode:
@@ -167,7 +169,7 @@ def _time(text: str) -> datetime:
 
 def _exempt(text: str) -> ExemptImage:
     glob, at, digest = text.partition("@")
-    return ExemptImage(images=ImageGlob.compile(glob), digest=Digest.parse(digest) if at else None)
+    return ExemptImage(images=compile_image_glob(glob), digest=Digest.parse(digest) if at else None)
 
 
 def _created(source: Source) -> datetime | None:

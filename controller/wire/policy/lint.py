@@ -10,7 +10,7 @@ from controller.wire.policy.lint_trust import builder_advice, exception_advice, 
 from controller.wire.policy.nodes import Node
 from controller.wire.policy.policy import NamespacedPolicySpec
 from controller.wire.policy.requirement import AcceptedSummary, Alternative, Require
-from controller.wire.policy.shape import join, shape_problems, size_problem
+from controller.wire.policy.shape import join, read_shape, size_problem
 
 _EVERYTHING = frozenset({"**", "*/**"})
 _REFS = "refs/"
@@ -24,10 +24,8 @@ def lint(source: Mapping[str, object]) -> tuple[Problem, ...]:
     except MalformedPolicy:
         return ()
     spec = source.get("spec")
-    model = KINDS[name.kind].spec
-    if shape_problems(model, spec) or not isinstance(spec, dict):
-        return ()
-    return tuple(sorted(set(_ADVISERS[name.kind](model.model_validate(spec)))))
+    read, problems = read_shape(KINDS[name.kind].spec, spec)
+    return () if problems or read is None else tuple(sorted(set(_ADVISERS[name.kind](read))))
 
 
 def unsaid(source: Mapping[str, object]) -> tuple[Problem, ...]:

@@ -83,7 +83,7 @@ def _refusal(text: object, images: tuple[ImageGlob, ...]) -> str | None:
 
 
 def _object(value: object) -> Spec:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _list(node: object, field: str) -> list[object]:

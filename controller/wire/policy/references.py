@@ -17,14 +17,14 @@ def _below(node: object, path: str) -> Iterator[Reference]:
     if isinstance(node, list):
         for index, item in enumerate(node):
             yield from _below(item, join(path, index))
-    elif isinstance(node, Mapping):
+    elif isinstance(node, dict):
         for name, value in node.items():
             read = _READERS.get(str(name), _below)
             yield from read(value, join(path, str(name)))
 
 
 def _public_key(node: object, path: str) -> Iterator[Reference]:
-    if not isinstance(node, Mapping):
+    if not isinstance(node, dict):
         return
     root, name, pem = node.get("trustRoot"), node.get("name"), node.get("pem")
     if isinstance(root, str) and isinstance(name, str):
@@ -34,7 +34,7 @@ def _public_key(node: object, path: str) -> Iterator[Reference]:
 
 
 def _certificate(node: object, path: str) -> Iterator[Reference]:
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         root = node.get("trustRoot") or DEFAULT_TRUST_ROOT
         if isinstance(root, str):
             yield CertificateReference(trust_root=root, path=path)

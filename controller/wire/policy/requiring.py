@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.core.condition import Condition
-from controller.core.patterns import Glob, ImageGlob
+from controller.core.patterns import ImageGlob
 from controller.core.records import SBOMFormat
 from controller.core.requirements import (
     AttestationRequirement,
@@ -20,7 +20,7 @@ from controller.core.requirements import (
     SummaryAcceptance,
 )
 from controller.core.source import SourceTemplate
-from controller.wire.policy.common import duration
+from controller.wire.policy.common import compile_glob, compile_image_glob, duration
 from controller.wire.policy.requirement import AcceptedSummary, Alternative, Attestation, Build, Signatures, Source
 from controller.wire.policy.shape import join
 from controller.wire.policy.signers import compile_signers
@@ -89,8 +89,8 @@ def _build(model: Alternative, path: str, context: Context) -> BuildRequirement 
 def _source(source: Source, context: Context) -> SourceRequirement:
     return SourceRequirement(
         repositories=tuple(SourceTemplate.compile(text, context.images) for text in source.repositories),
-        refs=tuple(map(Glob.compile, source.refs or ())),
-        entry_points=tuple(map(Glob.compile, source.entry_points or ())),
+        refs=tuple(map(compile_glob, source.refs or ())),
+        entry_points=tuple(map(compile_glob, source.entry_points or ())),
         triggers=frozenset(source.triggers or ()),
         repository_ids=frozenset(source.repository_ids or ()),
         owner_ids=frozenset(source.owner_ids or ()),
@@ -116,7 +116,7 @@ def _dependencies(model: Alternative) -> DependencyRequirement | None:
     asked = model.dependencies
     if asked is None:
         return None
-    return DependencyRequirement(level=asked.min_level, images=tuple(map(ImageGlob.compile, asked.images or ())))
+    return DependencyRequirement(level=asked.min_level, images=tuple(map(compile_image_glob, asked.images or ())))
 
 
 def _signature(entry: Signatures, path: str) -> SignatureRequirement:

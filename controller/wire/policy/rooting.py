@@ -1,6 +1,7 @@
 """From a TrustRoot to where its keys and documents are; what those say is read by who knows cryptography."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from controller.core.errors import Problem
 from controller.wire.policy.compiling import PROBLEMS, identify_as, sound_spec
@@ -22,11 +23,11 @@ Source = Mapping[str, object]
 def compile_root(source: Source) -> UnlinkedRoot | BrokenObject:
     """Compile a TrustRoot. Does not parse PEM or the trusted root. Raises MalformedPolicy as `compile_policy` does."""
     name = identify_as(source, "TrustRoot")
-    spec, problems = sound_spec(name, source)
+    read, spec, problems = sound_spec(name, source)
     problems = tuple(sorted({*problems, *_repeated_names(spec)}))
     if problems:
         return BrokenObject(kind=name.kind, name=name.name, problems=problems[:PROBLEMS])
-    model = RootSpec.model_validate(spec)
+    model = cast("RootSpec", read)
     keys = (_key(key, f"spec.keys[{index}].pem") for index, key in enumerate(model.keys or ()))
     return UnlinkedRoot(
         name=name.name,

@@ -7,7 +7,7 @@ from controller.core.errors import Problem
 from controller.core.match import Match
 from controller.core.patterns import Glob, ImageGlob
 from controller.core.selector import Operator, Requirement, Selector
-from controller.wire.policy.common import LabelSelector
+from controller.wire.policy.common import LabelSelector, compile_glob, compile_image_glob
 
 T = TypeVar("T")
 
@@ -45,11 +45,11 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def _globs(value: object) -> tuple[Glob, ...]:
-    return tuple(Glob.compile(text) for text in _texts(value))
+    return tuple(map(compile_glob, _texts(value)))
 
 
 def _image_globs(value: object) -> tuple[ImageGlob, ...]:
-    return tuple(ImageGlob.compile(text) for text in _texts(value))
+    return tuple(map(compile_image_glob, _texts(value)))
 
 
 def _texts(value: object) -> tuple[str, ...]:

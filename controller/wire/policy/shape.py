@@ -39,12 +39,18 @@ def shape_problems(model: type[Node], value: object) -> tuple[Problem, ...]:
     Knows nothing of other objects, of PEM, or of fields that other fields give a meaning to. Never raises. No
     message quotes a value.
     """
+    return read_shape(model, value)[1]
+
+
+def read_shape(model: type[Node], value: object) -> tuple[Node | None, tuple[Problem, ...]]:
+    """`value` as the model reads it, None where it can't, and what `shape_problems` tells of it."""
     nodes = {path: (node, fields) for path, node, fields in _walk(model, value, "spec")}
-    found = [
-        *_refusals(model, value, nodes),
-        *(problem for path, (node, fields) in nodes.items() for problem in _broken_rules(node, fields, path)),
-    ]
-    return tuple(sorted(set(found)))
+    problems = {problem for path, (node, fields) in nodes.items() for problem in _broken_rules(node, fields, path)}
+    try:
+        read = model.model_validate(value)
+    except ValidationError as error:
+        return None, tuple(sorted({*problems, *_refusals(error, nodes)}))
+    return read, tuple(sorted(problems))
 
 
 def join(path: str, *steps: str | int) -> str:
@@ -60,17 +66,14 @@ def join(path: str, *steps: str | int) -> str:
 
 
 def _refusals(
-    model: type[Node], value: object, nodes: Mapping[str, tuple[type[Node], Mapping[str, object]]]
+    error: ValidationError, nodes: Mapping[str, tuple[type[Node], Mapping[str, object]]]
 ) -> Iterator[Problem]:
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False, include_input=False):
-            steps = [step for step in detail["loc"] if step != _KEY_OF_MAP]
-            parent = nodes.get(join("spec", *steps[:-1]))
-            names = parent[0].field_names() if parent else ()
-            message = _message(detail["type"], detail.get("ctx", {}), detail["msg"], _closest(steps, names))
-            yield Problem(path=join("spec", *steps), message=printable(message, limit=MESSAGE_CHARACTERS))
+    for detail in error.errors(include_url=False, include_input=False):
+        steps = [step for step in detail["loc"] if step != _KEY_OF_MAP]
+        parent = nodes.get(join("spec", *steps[:-1]))
+        names = parent[0].field_names() if parent else ()
+        message = _message(detail["type"], detail.get("ctx", {}), detail["msg"], _closest(steps, names))
+        yield Problem(path=join("spec", *steps), message=printable(message, limit=MESSAGE_CHARACTERS))
 
 
 def size_problem(value: object) -> Problem | None:
@@ -79,8 +82,8 @@ def size_problem(value: object) -> Problem | None:
     while waiting and seen <= MAX_MEMBERS:
         item = waiting.pop()
         seen += 1
-        if isinstance(item, Mapping | list):
-            waiting.extend(islice(item.values() if isinstance(item, Mapping) else item, MAX_MEMBERS + 1))
+        if isinstance(item, dict | list):
+            waiting.extend(islice(item.values() if isinstance(item, dict) else item, MAX_MEMBERS + 1))
     if seen <= MAX_MEMBERS:
         return None
     return Problem(path="spec", message=f"holds more than {MAX_MEMBERS} values: no object of this kind needs them")

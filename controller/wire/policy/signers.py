@@ -1,10 +1,9 @@
 """From signer entries to matchers, in which keys still wait to be looked up."""
 
 from controller.core.matchers import CertificateMatcher, SignerMatcher, TextPattern
-from controller.core.patterns import Glob
 from controller.core.signer import SubjectType
 from controller.expressions import EXTENSIONS, RegExp, compile_pattern
-from controller.wire.policy.common import Certificate, SignerEntry
+from controller.wire.policy.common import Certificate, SignerEntry, compile_glob
 from controller.wire.policy.nodes import instant
 from controller.wire.policy.shape import join
 from controller.wire.policy.unlinked import UnlinkedKey
@@ -39,7 +38,7 @@ def _certificate(certificate: Certificate, path: str) -> CertificateMatcher:
 
 def _subject(certificate: Certificate, path: str) -> TextPattern:
     if certificate.subject is not None:
-        return Glob.compile(certificate.subject)
+        return compile_glob(certificate.subject)
     pattern = compile_pattern(certificate.subject_reg_exp or "")
     if isinstance(pattern, RegExp):
         return pattern
