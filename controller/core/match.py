@@ -6,7 +6,7 @@ from enum import Enum
 from controller.core.image import Repository
 from controller.core.patterns import Glob, ImageGlob
 from controller.core.selector import Selector
-from controller.core.workload import Workload, WorkloadImage
+from controller.core.workload import Workload
 
 
 class Applies(Enum):
@@ -31,13 +31,8 @@ class Match:
     images: tuple[ImageGlob, ...] = ()
     exclude_images: tuple[ImageGlob, ...] = ()
 
-    def applies(self, workload: Workload, image: WorkloadImage) -> Applies:
-        """Whether the policy is about this image of this workload. A malformed reference could be any image."""
-        repository = image.reference.repository if image.reference else None
-        return self.selects(workload) if self.names(workload.namespace, repository) else Applies.NO
-
     def names(self, namespace: str, repository: Repository | None) -> bool:
-        """The part that labels have no say in; no repository could be any."""
+        """The part that labels have no say in; no repository, as of a malformed reference, could be any."""
         return self._namespace(namespace) and self._image(repository)
 
     def selects(self, workload: Workload) -> Applies:

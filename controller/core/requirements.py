@@ -45,11 +45,6 @@ class BuildRequirement:
     max_age: timedelta | None = None
     conditions: tuple[Condition, ...] = ()
 
-    @property
-    def expects_builder(self) -> bool:
-        """Whether only a TrustedBuilder's statement will do: anything but a bare level 1 asks for that."""
-        return self != BuildRequirement(level=1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceVerifier:

@@ -164,8 +164,14 @@ class _Review:
         return await self._look_again(asked, evidence, verdict) if _unmet(verdict) else verdict
 
     async def _look_again(self, asked: _Asked, evidence: Evidence, verdict: ImageVerdict) -> ImageVerdict:
-        """The verdict on an image that was not satisfied, by what is known when it is asked once more."""
-        again = _again(asked.request, evidence, verdict, self._circumstances)
+        """The verdict on an image that was not satisfied, by what is known when it is asked once more.
+
+        All of that is waited for as long as the strictest policy that is not satisfied may hold up a review.
+        """
+        modes = {finding.mode for finding in verdict.findings if finding.policy and finding.unmet}
+        deadline = min(asked.request.deadline, _until(strictest(modes), self._circumstances))
+        asked = asked._replace(request=replace(asked.request, deadline=deadline))
+        again = _again(asked.request, evidence, verdict)
         anew = await self._evidence(again, self._gather(again)) if again else evidence
         dependencies = await self._dependencies(asked, anew)
         if anew is evidence and not dependencies:
@@ -234,22 +240,17 @@ async def _all(work: Sequence[Coroutine[Any, Any, _T]]) -> Sequence[_T]:
     return [await one for one in work] if len(work) <= 1 else await asyncio.gather(*work)
 
 
-def _again(
-    request: GatherRequest, evidence: Evidence, verdict: ImageVerdict, circumstances: Circumstances
-) -> GatherRequest | None:
+def _again(request: GatherRequest, evidence: Evidence, verdict: ImageVerdict) -> GatherRequest | None:
     """What is worth asking once more where not all is satisfied: nothing, where a gap stays one. What a trust root does
     not vouch for is no gap in what the registry says, which may be more by now.
 
-    The digest is what the tag was resolved to: that counts for the whole review. It is waited for as long as the
-    strictest policy that is not satisfied may hold up a review.
+    The digest is what the tag was resolved to: that counts for the whole review.
     """
     children = children_matter(verdict.findings, evidence)
     if evidence.digest is None or (any(not gap.roots for gap in evidence.gaps) and not children):
         return None
     reference = replace(request.reference, digest=evidence.digest)
-    modes = {finding.mode for finding in verdict.findings if finding.policy and finding.unmet}
-    deadline = min(request.deadline, _until(strictest(modes), circumstances))
-    return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS, deadline=deadline)
+    return replace(request, reference=reference, children=children, max_age=RECENT_SECONDS)
 
 
 def _settled(first: ImageVerdict, second: ImageVerdict) -> ImageVerdict:

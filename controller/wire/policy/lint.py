@@ -62,6 +62,7 @@ def _policy(spec: Node) -> Iterator[Problem]:
     for alternative, path in _alternatives(require):
         yield from _sources(alternative, require, path)
         yield from _attestations(alternative, path)
+        yield from _dependencies(alternative, path)
         for signers, place in _signers(alternative, path):
             yield from signer_advice(signers, place)
     for index, entry in enumerate(spec.accept_summaries or ()):
@@ -121,6 +122,14 @@ def _attestations(alternative: Alternative, path: str) -> Iterator[Problem]:
         if entry.use == "Newest" and entry.max_age is None:
             message = "without it the newest may be years old, or the newest that was not withheld"
             yield Problem(path=join(path, "attestations", index, "maxAge"), message=message)
+
+
+def _dependencies(alternative: Alternative, path: str) -> Iterator[Problem]:
+    if alternative.dependencies is not None and alternative.dependencies.images is None:
+        message = (
+            "a level alone proves nothing of a base image: anyone can build one of theirs at it; name those you take"
+        )
+        yield Problem(path=join(path, "dependencies", "images"), message=message)
 
 
 def _signers(alternative: Alternative, path: str) -> Iterator[tuple[list[SignerEntry], str]]:

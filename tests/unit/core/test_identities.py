@@ -1,7 +1,7 @@
 """Patterns over identities: who a signer entry names."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -53,6 +53,13 @@ def reason(by: CertificateSigner | None = None, *builders: TrustedBuilder, build
 )
 def test_a_signer_at_another_ref_than_a_version_tag_is_another(ref: str) -> None:
     assert reason(certificate(f"{WORKFLOW}@refs/{ref}"), VERSIONED) is Reason.BuilderNotTrusted
+
+
+def test_one_of_several_signers_is_enough() -> None:
+    either = replace(VERSIONED, signers=(named("https://other.example"), *VERSIONED.signers))
+    assert reason(None, either) is Reason.Satisfied
+    assert reason(certificate("https://other.example"), either) is Reason.Satisfied
+    assert reason(certificate("https://evil.example"), either) is Reason.BuilderNotTrusted
 
 
 @pytest.mark.case("IDENT-003")

@@ -28,6 +28,16 @@ def test_absent_parts_match_everything() -> None:
     assert not verdict(policies(policy(match=Match())), workload("quay.io/a/b@" + str(D)), evidence()).allowed
 
 
+def test_one_of_several_namespaces_and_of_several_images_is_enough() -> None:
+    several = Match(
+        namespaces=(Glob.compile("prod"), Glob.compile("sho*")), images=(ImageGlob.compile("quay.io/**"), *IMAGES)
+    )
+    found = evidence()
+    assert not verdict(policies(policy(match=several)), workload(), found).allowed
+    assert verdict(policies(policy(match=several)), workload(namespace="test"), found).allowed
+    assert verdict(policies(policy(match=several)), workload(f"docker.io/acme/shop@{D}"), found).allowed
+
+
 @pytest.mark.case("REF-012")
 def test_an_excluded_image_is_not_the_policys_business() -> None:
     match = Match(images=IMAGES, exclude_images=(ImageGlob.compile("ghcr.io/acme/shop"),))

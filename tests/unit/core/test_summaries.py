@@ -303,6 +303,18 @@ def test_dependency_levels_count_only_where_the_entry_covers_dependencies() -> N
     assert reason(acceptance(), summary(dependencies={}), keyless(), asked=depending()) is Reason.DependencyLevelTooLow
 
 
+def test_a_summary_that_covers_no_dependencies_need_not_tell_their_levels() -> None:
+    low = replace(workflow(level=1), records_dependencies=True)
+    asks = policy(require=depending(), accept=(acceptance(),))
+    assert finding(asks, evidence(summary(), keyless()), low).reason is Reason.Satisfied
+    assert finding(asks, evidence(keyless()), low).reason is Reason.LevelTooLow
+
+
+def test_a_summary_that_may_tell_a_level_need_not_where_none_is_asked() -> None:
+    asked = BuildRequirement(builders=frozenset({"another"}))
+    assert reason(acceptance(Part.BUILD_LEVEL, Part.BUILDERS), summary(()), asked=asked) is Reason.Satisfied
+
+
 def test_a_summary_without_a_claim_vouches_where_no_level_is_asked() -> None:
     entry = acceptance(Part.BUILD_LEVEL, Part.DEPENDENCIES)
     assert reason(entry, summary(), asked=depending(None)) is Reason.Satisfied

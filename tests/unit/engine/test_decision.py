@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,15 +12,16 @@ from controller.core.evidence import Evidence, Gap, VerifiedStatement
 from controller.core.image import Digest
 from controller.core.matchers import KeyMatcher
 from controller.core.policy import Mode, Policy, Tags, Uncovered
+from controller.core.provenance import Dependency
 from controller.core.reasons import Reason
-from controller.core.requirements import SignatureRequirement
+from controller.core.requirements import DependencyRequirement, Requirements, SignatureRequirement
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
 from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, UNHURRIED, Circumstances, decide
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.trust.root import INLINE_PREFIX, TrustRoot, TrustRoots
-from tests.support.facts import D, evidence, policies, policy, provenance, workload
+from tests.support.facts import OTHER, D, builder, evidence, policies, policy, provenance, workload
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -120,6 +122,28 @@ async def test_weaker_modes_are_less_patient(mode: Mode, seconds: float) -> None
     started = loop.time()
     await decided(workload(), snapshot(policy(mode=mode)), registry)
     assert registry.requests[0].deadline - started == pytest.approx(seconds, abs=1.0)
+
+
+@pytest.mark.case("MODE-005")
+@pytest.mark.parametrize(("mode", "seconds"), [(Mode.AUDIT, 0.5), (Mode.WARN, 2.0), (Mode.ENFORCE, 10.0)])
+async def test_dependencies_are_waited_for_as_long_as_the_policy_may_that_asks_for_them(
+    mode: Mode, seconds: float
+) -> None:
+    """Beside it stands a policy in Enforce, which is satisfied and asks for none."""
+    base = Dependency(uri=f"ghcr.io/acme-base/node@{OTHER}", digests={"sha256": OTHER.hex})
+    statement = provenance()
+    assert statement.provenance is not None
+    built = replace(statement, provenance=replace(statement.provenance, dependencies=(base,)))
+    asks = Requirements(dependencies=DependencyRequirement(level=1, images=()))
+    members = policies(
+        policy(), policy("asks", mode=mode, require=asks), builders=(replace(builder(), records_dependencies=True),)
+    )
+    registry = Registry(answer=lambda request: evidence(*((built,) if request.reference.digest == D else ())))
+    started = asyncio.get_running_loop().time()
+    known = Snapshot(policies=members, roots=TrustRoots(roots={}), problems={})
+    assert (await decided(workload(), known, registry)).allowed is (mode is not Mode.ENFORCE)
+    (looked_up,) = [one for one in registry.requests if one.reference.digest == OTHER]
+    assert looked_up.deadline - started == pytest.approx(seconds, abs=0.2)
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -346,6 +346,13 @@ def test_what_64_kib_can_be_made_to_cost_is_refused_before_it_is_paid(expression
     assert str(MAX_WORK) in compiled.test(look)[1]
 
 
+@pytest.mark.parametrize("text", ["v1", "xv1", "v1x", "v1\n"])
+def test_a_search_is_for_any_part_of_a_text_unless_it_says_where_that_begins_and_ends(text: str) -> None:
+    of_text = attestation({"text": text})
+    assert held("predicate.text.matches(r'v[0-9]')", of_text) is Held.TRUE
+    assert held("predicate.text.matches(r'^v[0-9]$')", of_text) is (Held.TRUE if text == "v1" else Held.FALSE)
+
+
 @pytest.mark.parametrize("call", ["predicate.text.matches(predicate.pattern)", "matches(predicate.text, 'a')"])
 def test_an_expression_that_is_searched_for_is_written_out(call: str) -> None:
     assert "written out" in str(compile_condition("a", call, None, Use.ATTESTATION))

@@ -58,6 +58,15 @@ def test_sources_of_every_alternative_are_sources_of_the_whole() -> None:
     }
 
 
+@pytest.mark.case("SUM-027")
+def test_a_level_of_dependencies_without_their_names_is_told() -> None:
+    asked = {"sources": SOURCES, "dependencies": {"minLevel": 1}}
+    assert told(sound(require=asked)) == {"spec.require.dependencies.images"}
+    assert told(sound(require={"anyOf": [asked]})) == {"spec.require.anyOf[0].dependencies.images"}
+    named = {"minLevel": 1, "images": ["ghcr.io/acme-base/*"]}
+    assert told(sound(require={**asked, "dependencies": named})) == set()
+
+
 @pytest.mark.parametrize(
     "ref", ["main", "v*", "*", "heads/main", "refs", "ref*", "tags/**", "/refs/heads/main", "refs*"]
 )
