@@ -539,6 +539,7 @@ async def test_a_namespace_that_takes_no_reports_keeps_no_other_from_being_repor
     assert [one["scope"]["name"] for one in reports_in(client, namespace)] == ["web"]
     for one in held:
         client.patch(f"/api/v1/namespaces/{ending}/pods/{one['metadata']['name']}", {"metadata": {"finalizers": None}})
+        delete(client, one)
 
 
 @pytest.mark.case("AUD-006")
