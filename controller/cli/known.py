@@ -93,7 +93,10 @@ def _reflectors(
             client,
             Resource(kind=kind.name, path=f"/apis/{GROUP}/{VERSION}/{kind.plural}"),
             Callbacks(
-                replace=partial(store.replace, kind.name), apply=store.apply, remove=partial(store.remove, kind.name)
+                replace=partial(store.replace, kind.name),
+                apply=store.apply,
+                remove=partial(store.remove, kind.name),
+                prepare=store.prepare,
             ),
         )
         for kind in KINDS.values()

@@ -1,5 +1,6 @@
 """The policy store: objects come and go one by one, reviews see the whole as one immutable snapshot."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ class _Entry:
     revision: tuple[str, str] | None
     compiled: Compiled
 
+    def is_of(self, source: Source) -> bool:
+        """Whether it was compiled from this version of its object."""
+        return self.revision is not None and self.revision == _revision(source)
+
 
 class PolicyStore:
     """All objects of the five kinds, each compiled once; what they name is looked up after every change.
@@ -29,9 +34,17 @@ class PolicyStore:
     def __init__(self) -> None:
         """Start empty, with no kind loaded."""
         self._entries: dict[str, dict[ObjectName, _Entry]] = {kind: {} for kind in KINDS}
+        self._prepared: dict[ObjectName, _Entry] = {}
         self._config_maps: dict[str, ConfigMap] = {}
         self._loaded: set[str] = set()
         self._snapshot: Snapshot | None = None
+
+    async def prepare(self, source: Source) -> None:
+        """Compile this object in a thread, for `replace` and `apply` to find: a policy that takes long to compile must
+        not keep reviews waiting. Nothing else changes. Raises MalformedPolicy as they do."""
+        name = identify(source)
+        if not self._is_known(name, source):
+            self._prepared[name] = await asyncio.to_thread(_compiled, source)
 
     def replace(self, kind: str, objects: Iterable[Source]) -> None:
         """Put these in place of all objects of this kind, which counts as loaded from now on.
@@ -94,11 +107,20 @@ class PolicyStore:
         return self._snapshot
 
     def _entry(self, name: ObjectName, source: Source) -> _Entry:
-        """The entry that is there when it is of the same revision; a newly compiled one otherwise."""
-        revision, known = _revision(source), self._entries[name.kind].get(name)
-        if known is not None and revision is not None and known.revision == revision:
-            return known
-        return _Entry(revision=revision, compiled=compile_object(source))
+        """The entry that is there, or prepared, when it is of the same revision; a newly compiled one otherwise."""
+        prepared, known = self._prepared.pop(name, None), self._entries[name.kind].get(name)
+        for entry in (known, prepared):
+            if entry is not None and entry.is_of(source):
+                return entry
+        return _compiled(source)
+
+    def _is_known(self, name: ObjectName, source: Source) -> bool:
+        known = self._entries[name.kind].get(name)
+        return known is not None and known.is_of(source)
+
+
+def _compiled(source: Source) -> _Entry:
+    return _Entry(revision=_revision(source), compiled=compile_object(source))
 
 
 def _revision(source: Source) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ good order goes on from the last event it brought.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,14 +32,22 @@ class Source(Protocol):
         """See ApiClient.watch."""
 
 
+async def nothing_to_prepare(_object: Object) -> None:
+    """For objects that take no time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callbacks:
-    """What is told of a collection: all of it at once, then each change. They neither block nor raise."""
+    """What is told of a collection: all of it at once, then each change. They neither block nor raise.
+
+    `prepare` is awaited for each object before it is told of.
+    """
 
     replace: Callable[[Sequence[Object]], None]
     apply: Callable[[Object], None]
     remove: Callable[[str, str], None]
     """Called with namespace (empty for a cluster-scoped object) and name."""
+    prepare: Callable[[Object], Awaitable[None]] = nothing_to_prepare
 
 
 class Reflector:
@@ -81,6 +89,8 @@ class Reflector:
 
     async def _list(self) -> str:
         listing = await self._source.list(self._resource)
+        for one in listing.objects:
+            await self._callbacks.prepare(one)
         self._callbacks.replace(listing.objects)
         self._touch()
         return listing.version
@@ -91,20 +101,21 @@ class Reflector:
             started = asyncio.get_running_loop().time()
             async with aclosing(self._source.watch(self._resource, version)) as events:
                 async for event in events:
-                    self._tell(event)
+                    await self._tell(event)
                     version = event.version
                     self._touch()
                     self._failures = 0
             if self._touch() - started < BRIEF_SECONDS:
                 await self._pause()  # a server that ends every watch at once is not asked without a break
 
-    def _tell(self, event: Event) -> None:
+    async def _tell(self, event: Event) -> None:
         if event.type is EventType.BOOKMARK:
             return
         if event.type is EventType.DELETED:
             metadata = event.object["metadata"]
             self._callbacks.remove(metadata.get("namespace") or "", metadata.get("name") or "")
         else:
+            await self._callbacks.prepare(event.object)
             self._callbacks.apply(event.object)
 
     def _touch(self) -> float:

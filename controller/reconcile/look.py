@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.core.errors import ApiServerUnavailable, Unavailable
@@ -13,6 +13,7 @@ from controller.core.verdict import ImageVerdict
 from controller.engine.access import Gathering
 from controller.engine.audit import AuditSettings, audit
 from controller.engine.namespaces import Namespaces
+from controller.engine.patience import Patience
 from controller.engine.policies import Snapshot
 from controller.engine.population import Population, RunningWorkload, coverage_of
 from controller.kube.client import Conflict, Forbidden, Invalid, Object
@@ -85,6 +86,7 @@ class Look:
     def __init__(self, means: Means, scene: Scene, known: Mapping[str, Seen]) -> None:
         """`known` is what the look before this one remembered."""
         self._means = means
+        self._gathering = replace(means.gathering, gather=Patience(means.gathering.gather))
         self._scene = scene
         self._known = known
         self.seen: dict[str, Seen] = {}
@@ -137,7 +139,7 @@ class Look:
         verdicts = await audit(
             workload,
             snapshot=self._scene.snapshot,
-            gathering=self._means.gathering,
+            gathering=self._gathering,
             namespace_labels=labels,
             settings=self._means.settings.audit,
             now=self._scene.now,

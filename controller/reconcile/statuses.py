@@ -93,6 +93,8 @@ class Statuses:
         """
         listed = {kind.name: (await self._client.list(resource(kind))).objects for kind in KINDS.values()}
         for name, objects in listed.items():
+            for one in objects:
+                await self._store.prepare(one)
             self._store.replace(name, objects)
         await self._roots.follow(listed["TrustRoot"])
         self._store.replace_config_maps((await self._client.list(self._documents)).objects)

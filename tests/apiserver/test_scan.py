@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,6 +17,7 @@ from controller.core.evidence import Evidence, Gap
 from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.engine.gathering import GatherRequest
+from controller.engine.patience import STALLED_SECONDS, STALLS
 from controller.kube.client import Verb
 from controller.reconcile.look import MAX_FAILED
 from controller.wire.policy.tuf import TufSource
@@ -537,3 +539,35 @@ async def test_a_namespace_that_takes_no_reports_keeps_no_other_from_being_repor
     assert [one["scope"]["name"] for one in reports_in(client, namespace)] == ["web"]
     for one in held:
         client.patch(f"/api/v1/namespaces/{ending}/pods/{one['metadata']['name']}", {"metadata": {"finalizers": None}})
+        delete(client, one)
+
+
+@pytest.mark.case("AUD-006")
+async def test_a_registry_that_is_gone_is_waited_for_a_few_times_and_not_for_each_image(
+    client: Client, kubeconfig: Path, namespace: str
+) -> None:
+    """Everything after it waits else, and a change of policies with it."""
+    clock = asyncio.get_running_loop().time
+    patience: list[float] = []
+
+    async def stalling(request: GatherRequest) -> Evidence:
+        if request.reference.repository.host == "quay.io":
+            patience.append(request.deadline - clock())
+            gap = Gap(reason=Reason.DeadlineExceeded, detail="quay.io did not answer in time")
+            return Evidence(digest=request.reference.digest, gaps=(gap,))
+        assert request.deadline - clock() > STALLED_SECONDS
+        return Evidence(digest=request.reference.digest)
+
+    stalled = 20
+    for number in range(stalled):
+        image = f"quay.io/acme/shop-{number}@{DIGEST}"
+        create(client, running(pod(f"stalled-{number}", image, namespace=namespace), f"x@{DIGEST}"))
+    create(client, running(pod("web", IMAGE, namespace=namespace), f"x@{DIGEST}"))
+    async with staged(kubeconfig, stalling, [objects.policy()]) as stage:
+        figures = await stage.look()
+        long = [one for one in patience if one > STALLED_SECONDS]
+        assert (len(patience), len(long)) == (stalled, len(patience[:STALLS]))
+        assert (figures.results["error", "Enforce"], figures.results["fail", "Enforce"]) == (stalled, 1)
+        stage.objects = [objects.policy(mode="Warn")]
+        await stage.look()
+    assert len([one for one in patience if one > STALLED_SECONDS]) == 2 * STALLS

@@ -9,17 +9,24 @@ from controller.core.condition import Condition
 from controller.core.errors import Problem
 from controller.core.patterns import ImageGlob, MalformedPattern
 from controller.core.source import SourceTemplate
-from controller.expressions import Use, compile_condition
+from controller.expressions import MAX_EXPRESSION_CHARACTERS, Use, compile_condition
 from controller.wire.policy.shape import join
 
 Spec = Mapping[str, object]
+# Of one policy in all. Compiling costs some ten microseconds a character, and who may write policies in a namespace
+# must not keep every review waiting.
+MAX_CONDITION_CHARACTERS = 4 * MAX_EXPRESSION_CHARACTERS
 REPOSITORY = "{repository}"  # in resource URIs: the image's own
 
 
 def compile_conditions(spec: Spec) -> tuple[dict[str, Condition], tuple[Problem, ...]]:
-    """Every condition of a policy's spec by its field path, and what is wrong with the others."""
+    """Every condition of a policy's spec by its field path, and what is wrong with the others.
+
+    Compiles no more of them than MAX_CONDITION_CHARACTERS.
+    """
     compiled: dict[str, Condition] = {}
     problems: list[Problem] = []
+    left = MAX_CONDITION_CHARACTERS
     for holder, path, use in _holders(spec):
         names: set[str] = set()
         for index, entry in enumerate(_list(holder, "conditions")):
@@ -30,6 +37,10 @@ def compile_conditions(spec: Spec) -> tuple[dict[str, Condition], tuple[Problem,
             names.add(str(name))
             if not isinstance(expression, str) or not expression:
                 continue  # told as a matter of shape
+            left -= len(expression)
+            if left < 0:
+                message = f"the expressions of a policy have at most {MAX_CONDITION_CHARACTERS} characters in all"
+                return compiled, (*problems, Problem(path=join(place, "expression"), message=message))
             found = compile_condition(str(name), expression, message if isinstance(message, str) else None, use)
             if isinstance(found, str):
                 problems.append(Problem(path=join(place, "expression"), message=found))
