@@ -187,7 +187,7 @@ def test_a_policy_turned_to_audit_counts_within_seconds(
     seconds = in_force(
         lambda: cluster.create_pod(cluster.unsigned.reference, query="?dryRun=All")[0] == HTTPStatus.CREATED
     )
-    assert seconds < 2
+    assert seconds < 30  # by the watch: what was listed again came later
 
 
 def test_a_policy_that_stops_compiling_guards_its_scope(
