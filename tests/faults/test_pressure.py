@@ -114,7 +114,7 @@ def test_without_file_descriptors_what_is_unknown_is_refused_until_there_are_som
             assert (refused["allowed"], refused["status"]["code"]) == (False, 503)
             assert "RegistryUnavailable" in refused["status"]["message"]
         with pytest.raises((OSError, http.client.HTTPException)):
-            scene.connection()
+            scene.connection(REVIEW_SECONDS)
         assert ask(kept, scene.good)["allowed"] is True
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
         wait_until(lambda: ask(kept, scene.other)["allowed"])
