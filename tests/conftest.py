@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.controlplane import ControlPlane
+from tests.support.farewell import PatientLoop
 from tests.support.foundry import Foundry
 from tests.support.keyless import Harvest, harvest
 from tests.support.registries import Cosign, Kind, Registry
@@ -48,6 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if tier(item) in MARKED_TIERS:
             item.add_marker(tier(item))
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], PatientLoop]]:
+    """Has every asynchronous test end after its connections."""
+    return {"patient": PatientLoop}
 
 
 def skips_fail(config: pytest.Config) -> bool:

@@ -215,7 +215,7 @@ async def answers(judge: Judge, world: World) -> dict[str, str]:
     found = {}
     for name, image in world.images.items():
         body = encoded(review(pod(container(image.reference)), namespace=NAMESPACE))
-        answered = await judge.answer(parse_review(body), deadline=asyncio.get_running_loop().time() + 5)
+        answered = await judge.answer(parse_review(body), deadline=asyncio.get_running_loop().time() + 20)
         reasons = [one["reason"] for one in answered.line["images"][0]["findings"] if "policy" in one]
         found[name] = ADMITTED if answered.line["allowed"] else ",".join(reasons)
     return found

@@ -63,7 +63,6 @@ class Seen:
 async def connected(kubeconfig: Path) -> AsyncIterator[ApiClient]:
     async with ApiClient(from_kubeconfig(kubeconfig)) as client:
         yield client
-    await asyncio.sleep(0.2)  # TLS connections say good-bye in the background
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE
 from controller.core.reasons import Reason
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import GatherRequest
-from controller.registry import transport
+from controller.registry import retries, transport
 from controller.registry.client import MAX_BLOB_BYTES, RegistryClient
 from controller.registry.discovery import MAX_FETCHED
 from controller.wire.registries import parse_registries
@@ -25,7 +25,8 @@ from tests.support.foundry import Foundry
 from tests.support.shelf import Shelf
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-DEADLINE_SECONDS = 1.5  # long enough for a loopback answer on a busy machine
+DEADLINE_SECONDS = 0.5  # of what never answers
+PATIENT_SECONDS = 3.0  # long enough for a loopback answer on a busy machine
 SLACK_SECONDS = 30.0  # of the same machine, after the deadline
 SLOW = (Fault.STALL, Fault.STALL_IN_BODY, Fault.DRIP)
 DENIED = frozenset({Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.REDIRECT_PRIVATE, Fault.REDIRECT_PLAIN})
@@ -97,6 +98,12 @@ def expected_reasons(call: str, fault: Fault) -> frozenset[Reason]:
     if fault in NONSENSE and call != "blob":
         return frozenset({Reason.MalformedManifest})
     return frozenset({Reason.RegistryUnavailable})
+
+
+@pytest.fixture(autouse=True)
+def _brief_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long what may pass is waited for is proven elsewhere."""
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.01)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -193,7 +200,7 @@ async def test_what_finished_before_the_deadline_counts(foundry: Foundry, execut
     scene = Scene(foundry, "referrers")
     scene.server.faults[f"manifests/sha256-{scene.shelf.subject.hex}.att"] = fault
     async with scene.server.running():
-        evidence = await scene.gather(executor, seconds=2 * DEADLINE_SECONDS)
+        evidence = await scene.gather(executor, seconds=PATIENT_SECONDS)
     assert len(evidence.statements) == 1
     assert {gap.reason for gap in evidence.gaps} == {Reason.DeadlineExceeded}
 

@@ -66,7 +66,8 @@ class FaultProxy:
     """A proxy on 127.0.0.1. Its fields may be changed while it runs.
 
     `faults` breaks the calls of a kind; a path below /v2/<repository>/ in `paths` breaks that alone, and goes first.
-    While it is `paged`, a list of referrers has two pages, of which the first is empty.
+    While it is `paged`, a list of referrers has two pages, of which the first is empty. Each answer is held back for
+    `held_seconds`, so that what was asked beside it is noted before it.
     """
 
     def __init__(self, upstream: str, *, trip_seconds: float = 0.0) -> None:
@@ -75,6 +76,7 @@ class FaultProxy:
         self.paged = False
         self.requests: list[Request] = []
         self.trip_seconds = trip_seconds
+        self.held_seconds = 0.0
         self.connections = 0
         self.host = ""
         self._upstream = upstream
@@ -140,6 +142,7 @@ class FaultProxy:
 
     async def _answer(self, request: Request, exchange: Exchange) -> bool:
         await self._delay(1)
+        await asyncio.sleep(self.held_seconds)
         fault = self._fault(request)
         self._answered = max(self._answered, request.depth)
         if fault is not None:

@@ -27,7 +27,7 @@ from tests.support.shelf import Shelf
 from tests.support.shelves import NOW, Shelves, attested
 
 DAY = timedelta(days=1)
-SECONDS = 20.0
+SECONDS = 4.0
 
 
 class Scene:
