@@ -17,6 +17,7 @@ MAX_REFERENCE_BYTES = 4096
 MAX_NAME_CHARACTERS = 255  # distribution/reference: NameTotalLengthMax, host included
 
 MAX_PORT = 65535
+HTTPS_PORT = "443"  # which goes without saying
 
 _HOST_ALIASES = {"index.docker.io": DEFAULT_HOST, "registry-1.docker.io": DEFAULT_HOST}
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
@@ -60,7 +61,8 @@ class Digest:
 
 
 def normalise_host(host: str) -> str:
-    """One spelling for one registry: lower case, no trailing dot, the port without leading zeros and not 443.
+    """One spelling for one registry: lower case, no trailing dot, the port without leading zeros, and 443 only where
+    a name would be no host without it.
 
     Docker Hub's hosts become `docker.io`. What is no host stays no host: this validates nothing.
     """
@@ -72,7 +74,14 @@ def normalise_host(host: str) -> str:
     name = name.removesuffix(".")
     name = _HOST_ALIASES.get(name, name)
     number = port.lstrip("0") or "0" if port else ""
-    return f"{name}:{number}" if number not in {"", "443"} else name
+    if number in {"", HTTPS_PORT}:
+        return name if shows_host(name) else f"{name}:{HTTPS_PORT}"
+    return f"{name}:{number}"
+
+
+def shows_host(component: str) -> bool:
+    """Whether this is a host, or a glob of hosts, where it stands first in a name; else it is part of a path."""
+    return component.lower() == "localhost" or any(mark in component for mark in ".:[*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,7 +107,7 @@ class Repository:
         Raises MalformedReference.
         """
         first, slash, rest = name.partition("/")
-        if slash and (first.lower() == "localhost" or any(mark in first for mark in ".:[")):
+        if slash and shows_host(first):
             host, path = normalise_host(first), rest
         else:
             host, path = DEFAULT_HOST, name

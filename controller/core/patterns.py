@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Self
 
 from controller.core.errors import MalformedReference
-from controller.core.image import DEFAULT_HOST, Repository, normalise_host
+from controller.core.image import DEFAULT_HOST, Repository, normalise_host, shows_host
 
 MAX_WILDCARDS = 8
 MAX_PATTERN_CHARACTERS = 1024
@@ -155,6 +155,8 @@ class ImageGlob:
             raise MalformedPattern("an image glob is host/path, as in docker.io/library/nginx; ** alone is every image")
         if "**" in host:
             raise MalformedPattern("the first component is the host: * is any host, ** can't stand there")
+        if not shows_host(host):
+            raise MalformedPattern(f"the first component is the host: write docker.io/{host}/... for Docker Hub")
         host = normalise_host(host)
         if host == DEFAULT_HOST and "/" not in path and "**" not in path:
             path = f"library/{path}"
@@ -186,9 +188,6 @@ class ImageGlob:
 
 def _refuse_unmatchable(host: str, path: str) -> None:
     """A glob that no normalised name can match is a mistake, not a policy that matches nothing."""
-    looks_like_host = host == "localhost" or any(mark in host for mark in ".:*[")
-    if not looks_like_host:
-        raise MalformedPattern(f"the first component is the host: write docker.io/{host}/... for Docker Hub")
     sample_host, sample_path = host.replace("*", "a"), path.replace("**", "a").replace("*", "a")
     try:
         Repository(sample_host, sample_path)

@@ -13,7 +13,7 @@ from controller.core.text import printable
 near = st.text(alphabet="abAB019./:@-_*{}[]?%\n\u202e", max_size=60)
 hosts = st.builds(
     "{}{}".format,
-    st.sampled_from(["ghcr.io", "GHCR.IO", "index.docker.io", "[::1]"]),
+    st.sampled_from(["ghcr.io", "GHCR.IO", "index.docker.io", "registry", "[::1]"]),
     st.lists(st.sampled_from([":", "443", "0", "5000", "."]), max_size=5).map("".join),
 )
 anything = st.one_of(st.text(max_size=200), near)

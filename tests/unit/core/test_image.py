@@ -2,6 +2,7 @@ import pytest
 
 from controller.core.errors import MalformedReference
 from controller.core.image import Digest, ImageReference, Repository
+from controller.core.patterns import ImageGlob
 
 HEX = "a" * 64
 
@@ -33,6 +34,15 @@ def test_a_port_that_is_none_makes_the_reference_malformed(port: str) -> None:
 
 
 @pytest.mark.case("REF-002")
+@pytest.mark.case("REF-010")
+@pytest.mark.parametrize("host", ["registry.", "registry:443", "REGISTRY:0443", "registry.:443"])
+def test_a_name_that_is_a_host_by_its_port_alone_keeps_it(host: str) -> None:
+    repository = ImageReference.parse(f"{host}/shop:1").repository
+    assert repository == Repository.parse(str(repository)) == Repository("registry:443", "shop")
+    assert ImageGlob.compile(f"{host}/*").matches(repository)
+    assert not ImageGlob.compile("docker.io/registry/*").matches(repository)
+
+
 @pytest.mark.parametrize("host", ["ghcr.io:443.", "ghcr.io:443:443", "ghcr.io:5000.:443", "[::1]:443.", "[::1]."])
 def test_what_would_be_another_host_when_read_again_is_none(host: str) -> None:
     with pytest.raises(MalformedReference):
