@@ -4,13 +4,14 @@ import asyncio
 import logging
 
 from controller.core.errors import ApiServerUnavailable
-from controller.kube.client import ApiClient, Object, Verb
+from controller.kube.client import ApiClient, Conflict, Forbidden, Invalid, Object, Verb
 from controller.wire.crd import render_definition
 from controller.wire.policy.kinds import KINDS
 from controller.wire.reportkinds import REPORT_KINDS, render_report_definition
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVED_SECONDS = 30.0
+WRITES = 5  # of one definition: a busy API server may take longer to store it than a write may last
 _LOOK_SECONDS = 0.2
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,8 @@ async def install_kinds(client: ApiClient, *, reports: str) -> None:
     the API server serves all of them.
 
     Objects of the kinds stay. Report kinds that are there are left alone, whoever brought them. Raises
-    ApiServerUnavailable when a write is refused or a kind is not served within SERVED_SECONDS.
+    ApiServerUnavailable when a write is refused, when the API server does not answer one of WRITES, and when a kind is
+    not served within SERVED_SECONDS.
     """
     own = [render_definition(kind) for kind in KINDS.values()]
     lacking = [
@@ -30,7 +32,7 @@ async def install_kinds(client: ApiClient, *, reports: str) -> None:
         if await client.get(_path(definition)) is None
     ]
     for definition in (*own, *lacking):
-        await client.write(Verb.APPLY, _applied(definition), definition)
+        await _apply(client, definition)
         _log.info("kind installed", extra={"definition": _name(definition)})
     async with asyncio.timeout(SERVED_SECONDS):
         try:
@@ -38,6 +40,22 @@ async def install_kinds(client: ApiClient, *, reports: str) -> None:
                 await _served(client, definition)
         except TimeoutError as error:
             raise ApiServerUnavailable(f"a kind is not served after {SERVED_SECONDS:.0f} s") from error
+
+
+async def _apply(client: ApiClient, definition: Object) -> None:
+    """Applied once more it is the same."""
+    for left in reversed(range(WRITES)):
+        try:
+            await client.write(Verb.APPLY, _applied(definition), definition)
+        except (Conflict, Forbidden, Invalid):
+            raise
+        except ApiServerUnavailable as error:
+            if not left:
+                raise
+            _log.warning("kind not installed yet", extra={"definition": _name(definition), "error": str(error)})
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return
 
 
 async def _served(client: ApiClient, definition: Object) -> None:
