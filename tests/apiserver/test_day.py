@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from controller.cli.known import know
@@ -216,8 +217,9 @@ async def answers(judge: Judge, world: World) -> dict[str, str]:
     for name, image in world.images.items():
         body = encoded(review(pod(container(image.reference)), namespace=NAMESPACE))
         answered = await judge.answer(parse_review(body), deadline=asyncio.get_running_loop().time() + 20)
-        reasons = [one["reason"] for one in answered.line["images"][0]["findings"] if "policy" in one]
-        found[name] = ADMITTED if answered.line["allowed"] else ",".join(reasons)
+        line = msgspec.to_builtins(answered.line)
+        reasons = [one["reason"] for one in line["images"][0]["findings"] if "policy" in one]
+        found[name] = ADMITTED if line["allowed"] else ",".join(reasons)
     return found
 
 

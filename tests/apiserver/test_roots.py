@@ -95,4 +95,4 @@ def test_a_repository_that_does_not_answer_keeps_nobody_from_ending(plane: Contr
         with Operator(plane, tmp_path / "operator") as operator:
             asking, _ = silent.accept()
             with asking:
-                assert operator.process.terminate(timeout=5) == 0
+                assert operator.process.terminate(timeout=25) == 0
