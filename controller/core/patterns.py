@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Self
 
 from controller.core.errors import MalformedReference
-from controller.core.image import DEFAULT_HOST, Repository, normalise_host, shows_host
+from controller.core.image import DEFAULT_HOST, HTTPS_PORT, Repository, normalise_host, shows_host
 
 MAX_WILDCARDS = 8
 MAX_PATTERN_CHARACTERS = 1024
@@ -178,9 +178,13 @@ class ImageGlob:
 
     def captures(self, repository: Repository) -> tuple[str, ...] | None:
         """What each wildcard matched ({1} is the first); None when the repository is not meant."""
-        host = self.host.captures(repository.host)
+        host = self.host.captures(self._spelt_alike(repository.host))
         path = None if host is None else self.path.captures(repository.path)
         return None if host is None or path is None else host + path
+
+    def _spelt_alike(self, host: str) -> str:
+        """A glob of hosts leaves out the port that goes without saying, also of a name that is no host without it."""
+        return host.removesuffix(f":{HTTPS_PORT}") if self.host.wildcards else host
 
     def __str__(self) -> str:
         return self.text

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from urllib.parse import quote
 
 from controller.core.errors import ApiServerUnavailable, Problem
@@ -92,12 +93,13 @@ class Statuses:
         and one whose status the API server does not take keeps no other from being told.
         """
         listed = {kind.name: (await self._client.list(resource(kind))).objects for kind in KINDS.values()}
-        for name, objects in listed.items():
-            for one in objects:
-                await self._store.prepare(one)
-            self._store.replace(name, objects)
         await self._roots.follow(listed["TrustRoot"])
-        self._store.replace_config_maps((await self._client.list(self._documents)).objects)
+        documents = (await self._client.list(self._documents)).objects
+        for one in chain.from_iterable(listed.values()):
+            await self._store.prepare(one)
+        for name, objects in listed.items():  # without a break: the scan takes what is there
+            self._store.replace(name, objects)
+        self._store.replace_config_maps(documents)
         snapshot, now = self._store.current(), self._now()
         if snapshot is None:
             raise AssertionError("every kind was put into the store")

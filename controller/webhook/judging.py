@@ -47,7 +47,7 @@ class Judge:
 
     async def answer(self, request: AdmissionRequest, *, deadline: float) -> Answered:
         """The verdict on what the review brings; raises MalformedReview for what can't be judged."""
-        workload = await _parse(request, self.labels_at_hand(request.namespace or ""))
+        workload = await self._parse(request)
         lookups: list[Lookup] = []
         verdict = await self._verdict(workload, deadline=deadline, heard=lookups.append)
         return Answered(
@@ -60,6 +60,12 @@ class Judge:
     def answer_bug(self, request: AdmissionRequest) -> bytes:
         """A bug refuses (SVC-007)."""
         return render_bug(request)
+
+    async def _parse(self, request: AdmissionRequest) -> Workload:
+        """With the labels of its namespace, unless policies may change meanwhile: both are of one moment."""
+        if len(request.object) + len(request.old_object) <= MAX_BYTES_ON_LOOP:
+            return parse_workload(request, self.labels_at_hand(request.namespace or ""))
+        return await asyncio.to_thread(parse_workload, request)
 
     async def _verdict(self, workload: Workload, *, deadline: float, heard: Heard) -> Verdict:
         """The verdict on a workload by `deadline`, on the snapshot of this moment (POL-012)."""
@@ -82,9 +88,3 @@ def halfway(deadline: float) -> float:
     """Looking up a namespace may not use up the time that judging needs."""
     now = asyncio.get_running_loop().time()
     return now + (deadline - now) / 2
-
-
-async def _parse(request: AdmissionRequest, namespace_labels: Mapping[str, str] | None) -> Workload:
-    if len(request.object) + len(request.old_object) <= MAX_BYTES_ON_LOOP:
-        return parse_workload(request, namespace_labels)
-    return await asyncio.to_thread(parse_workload, request, namespace_labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
 from http import HTTPStatus
@@ -88,6 +89,31 @@ async def test_a_root_that_nothing_refreshes_is_in_force_and_warned_of(plane: Co
     (condition,) = conditions(client, f"{API}/trustroots/sigstore")
     assert (condition["status"], condition["reason"]) == ("True", "Sound")
     assert condition["message"].startswith(f"in force; nothing refreshes this snapshot of {PUBLIC_GOOD_DAY}")
+
+
+async def test_nobody_meets_what_was_applied_half_while_a_look_goes_on(plane: ControlPlane, statuses: Statuses) -> None:
+    """The scan takes what is in force at any time: a policy without the builder that came with it would be broken."""
+    client, met = plane.client(), set()
+
+    async def meet() -> None:
+        while True:
+            snapshot = statuses.snapshot()
+            met.add(snapshot and (len(snapshot.policies.policies), len(snapshot.policies.builders), *snapshot.problems))
+            await asyncio.sleep(0)
+
+    await statuses.look()
+    applied = {
+        "trustroots": objects.root(),
+        "trustedbuilders": objects.builder("absent"),
+        "clusterslsapolicies": POLICY,
+    }
+    for plural, one in applied.items():
+        assert client.create(f"{API}/{plural}", one)[0] == HTTPStatus.CREATED
+    meeting = asyncio.create_task(meet())
+    await statuses.look()
+    await asyncio.sleep(0)
+    meeting.cancel()
+    assert met == {(0, 0), (1, 1)}
 
 
 async def test_an_object_whose_status_is_not_taken_keeps_no_other_from_being_told(

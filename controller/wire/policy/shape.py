@@ -33,17 +33,13 @@ _WORDS: Mapping[str, str] = {
 """What to tell, by the kinds of pydantic's complaints that say everything by themselves."""
 
 
-def shape_problems(model: type[Node], value: object) -> tuple[Problem, ...]:
-    """What is wrong with `value` as a spec of this model: types, bounds, patterns, unknown fields, rules.
+def read_shape(model: type[Node], value: object) -> tuple[Node | None, tuple[Problem, ...]]:
+    """`value` as this model reads it, None where it can't, and what is wrong with it as a spec: types, bounds,
+    patterns, unknown fields, rules.
 
     Knows nothing of other objects, of PEM, or of fields that other fields give a meaning to. Never raises. No
     message quotes a value.
     """
-    return read_shape(model, value)[1]
-
-
-def read_shape(model: type[Node], value: object) -> tuple[Node | None, tuple[Problem, ...]]:
-    """`value` as the model reads it, None where it can't, and what `shape_problems` tells of it."""
     nodes = {path: (node, fields) for path, node, fields in _walk(model, value, "spec")}
     problems = {problem for path, (node, fields) in nodes.items() for problem in _broken_rules(node, fields, path)}
     try:

@@ -43,6 +43,15 @@ def test_a_name_that_is_a_host_by_its_port_alone_keeps_it(host: str) -> None:
     assert not ImageGlob.compile("docker.io/registry/*").matches(repository)
 
 
+@pytest.mark.case("REF-002")
+@pytest.mark.parametrize("glob", ["*-registry/*", "*-registry:443/*", "eu*y/*", "eu*try:443/**", "*/shop"])
+def test_a_glob_of_hosts_is_about_a_host_whichever_way_it_comes_to_the_usual_port(glob: str) -> None:
+    for host in ("eu-registry:443", "eu-registry.", "eu.my-registry", "eu.my-registry:443"):
+        assert ImageGlob.compile(glob).matches(ImageReference.parse(f"{host}/shop").repository), host
+    assert not ImageGlob.compile("*-registry:443/*").matches(Repository.parse("eu-registry:5000/shop"))
+
+
+@pytest.mark.case("REF-002")
 @pytest.mark.parametrize("host", ["ghcr.io:443.", "ghcr.io:443:443", "ghcr.io:5000.:443", "[::1]:443.", "[::1]."])
 def test_what_would_be_another_host_when_read_again_is_none(host: str) -> None:
     with pytest.raises(MalformedReference):

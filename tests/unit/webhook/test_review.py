@@ -22,7 +22,7 @@ from controller.telemetry import Metrics
 from controller.webhook.asgi import MAX_BODY_BYTES, Message, answer_seconds
 from controller.webhook.bodies import Bodies
 from controller.webhook.judging import Judge
-from controller.webhook.review import ReviewEndpoint
+from controller.webhook.review import MAX_BYTES_ON_LOOP, ReviewEndpoint
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.reviews import UID, Document, container, encoded, pod, review
@@ -215,6 +215,20 @@ async def test_labels_at_hand_decide_and_nobody_is_asked(tier: str, code: int | 
     server = Server(policies, Registry(), namespace_labels=nobody, labels_at_hand=at_hand.get)
     response = await server.ask(pods(IMAGE))
     assert response.get("status", {}).get("code") == code
+
+
+async def test_labels_of_before_are_not_taken_beside_policies_of_after_a_large_object_was_read() -> None:
+    """It is read in a thread, and meanwhile others may relabel a namespace and edit the policies that select it."""
+
+    async def of_now(_namespace: str, _deadline: float) -> Mapping[str, str] | None:
+        return {"tier": "production"}
+
+    selector = {"namespaces": {"selector": {"matchLabels": {"tier": "production"}}}}
+    before = {"shop": {"tier": "test"}}
+    policies = store(objects.policy(match=selector))
+    server = Server(policies, Registry(), namespace_labels=of_now, labels_at_hand=before.get)
+    large = pod(container(IMAGE), metadata={"annotations": {"note": "x" * MAX_BYTES_ON_LOOP}})
+    assert [(await server.ask(one))["allowed"] for one in (large, pods(IMAGE))] == [False, True]
 
 
 async def test_looking_up_a_namespace_leaves_half_of_the_time_for_judging() -> None:
