@@ -97,20 +97,24 @@ class Allowances:
     def of_registry(self, authority: str) -> Allowance:
         """For a host that an image reference names."""
         least = self.of_referral(authority)
-        named = least.reach is Reach.PUBLIC and _registry_host(authority) in self._named_hosts()
+        named = least.reach is Reach.PUBLIC and self.host_of(authority) in self._named_hosts()
         return Allowance(reach=Reach.PRIVATE) if named else least
 
     def of_referral(self, authority: str) -> Allowance:
         """For a host that a registry sends us to: a redirect, or a token realm."""
-        host = _registry_host(authority)
-        # A connection to http shows the port that image references may leave out.
-        host = host.removesuffix(":80") if self._registries.plain_http(host.removesuffix(":80")) else host
+        host = self.host_of(authority)
         if not self._registries.configured(host):
             return Allowance(reach=Reach.PUBLIC)
         return Allowance(reach=Reach.LOCAL, ranges=self._registries.private_addresses(host))
 
+    def host_of(self, authority: str) -> str:
+        """How image references call the host of a connection: one to http shows the port that they may leave out."""
+        plain = normalise_host(authority.removesuffix(":80"))
+        return plain if self._registries.plain_http(plain) else image_host(authority)
 
-def _registry_host(authority: str) -> str:
+
+def image_host(authority: str) -> str:
+    """How image references call the host of a connection over TLS."""
     host = normalise_host(authority)
     return DEFAULT_HOST if host == DOCKER_HUB else host
 

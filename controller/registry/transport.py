@@ -18,7 +18,7 @@ from yarl import URL
 
 from controller import __version__
 from controller.core.errors import RegistryDenied, RegistryUnavailable
-from controller.core.image import DEFAULT_HOST, normalise_host
+from controller.core.image import DEFAULT_HOST, HTTPS_PORT
 from controller.core.text import printable
 from controller.registry.addresses import (
     DOCKER_HUB,
@@ -26,6 +26,7 @@ from controller.registry.addresses import (
     Allowances,
     GuardedResolver,
     NamedHosts,
+    image_host,
     refuse_address,
 )
 from controller.registry.answers import Answer, border, host_of, read_answer, same_origin
@@ -96,9 +97,12 @@ class Transport:
 
     def url(self, host: str, path: str) -> URL:
         """The address of `path` at the registry that images call `host`. HTTPS unless configured (REG-015)."""
-        scheme = "http" if self._configured.plain_http(host) else "https"
+        named = DOCKER_HUB if host == DEFAULT_HOST else host
+        place = f"https://{named}"
+        if self._configured.plain_http(host):
+            place = f"http://{named.removesuffix(f':{HTTPS_PORT}')}"  # which stands for no port at all
         try:
-            return URL(f"{scheme}://{DOCKER_HUB if host == DEFAULT_HOST else host}{path}", encoded=True)
+            return URL(f"{place}{path}", encoded=True)
         except ValueError as error:
             raise RegistryUnavailable(f"{printable(host)} is no host to connect to") from error
 
@@ -110,7 +114,7 @@ class Transport:
         LimitExceeded where the host's rate leaves no request before the deadline.
         """
         with border(request.url):
-            await self._rates.wait(_image_host(request.url), deadline=request.deadline)
+            await self._rates.wait(self._allowances.host_of(request.url.authority), deadline=request.deadline)
             pool, here, headers = self._registries, request.url, request.headers
             for number in range(MAX_REDIRECTS + 1):
                 async with pool.exchange(here, headers) as response:
@@ -164,7 +168,7 @@ class _Pool:
         without number for one address have no more (NET-010), is over when the context is left."""
         refuse_address(url, self._allowed)
         method = "GET" if form is None else "POST"
-        tls = self._tls(_image_host(url))
+        tls = self._tls(image_host(url.authority))
         async with self._turns.of([(url.host or "").rstrip(".")]), self._turns_at.of(await self._addresses(url)):
             asked = self._session.request(method, url, headers=headers, data=form, allow_redirects=False, ssl=tls)
             async with asked as response:
@@ -181,12 +185,6 @@ def _is_address(url: URL) -> bool:
     """Whether no name stands in the URL; `refuse_address` lets addresses in their usual form pass, and no others."""
     host = url.host or ""
     return ":" in host or host.replace(".", "").isdigit()
-
-
-def _image_host(url: URL) -> str:
-    """How images call the host of a URL of ours."""
-    host = normalise_host(url.authority)
-    return DEFAULT_HOST if host == DOCKER_HUB else host
 
 
 def _target(here: URL, response: ClientResponse) -> URL:

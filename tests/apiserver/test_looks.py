@@ -152,4 +152,4 @@ def deny_statuses_of(client: Client, name: str) -> None:
         }
         assert client.create(f"{group}{plural}", document)[0] == HTTPStatus.CREATED
     path = f"{API}/clusterslsapolicies/{name}/status?dryRun=All"
-    wait_until(lambda: client.patch(path, {"status": {"conditions": []}})[0] != HTTPStatus.OK, timeout=20)
+    wait_until(lambda: client.patch(path, {"status": {"conditions": []}})[0] != HTTPStatus.OK)

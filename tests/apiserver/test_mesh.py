@@ -66,26 +66,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
             webhook.wait_synced()
             register(client, webhook.admission, webhook.ca)
             running = Cluster(client=client, good=good, tagged=tagged, tagged_unsigned=tagged_unsigned)
-            wait_until(lambda: running.images() == [f"{tagged}@{good.digest}"], timeout=20)
+            wait_until(lambda: running.images() == [f"{tagged}@{good.digest}"])
             yield running
 
 
 def test_a_tag_that_is_added_later_is_pinned_when_the_pod_is_looked_at_again(cluster: Cluster, tmp_path: Path) -> None:
     pinned = f"{cluster.tagged}@{cluster.good.digest}"
     with Mesh(image=cluster.tagged, names=("mesh",)).registered(cluster.client, tmp_path) as mesh:
-        wait_until(lambda: cluster.images() == [pinned, pinned], timeout=20)
+        wait_until(lambda: cluster.images() == [pinned, pinned])
         assert mesh.seen[0] == [pinned]  # it was asked after the pod had been pinned
 
 
 def test_what_is_added_later_is_judged(cluster: Cluster, tmp_path: Path) -> None:
     with Mesh(image=cluster.tagged_unsigned, names=("mesh",)).registered(cluster.client, tmp_path):
-        wait_until(lambda: refused(cluster.create_pod(), "NoProvenance"), timeout=20)
+        wait_until(lambda: refused(cluster.create_pod(), "NoProvenance"))
 
 
 def test_a_tag_that_is_added_once_nobody_is_asked_again_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     """Each is asked again once: what is added then stays as it is."""
     with Mesh(image=cluster.tagged, names=("mesh", "late")).registered(cluster.client, tmp_path):
-        wait_until(lambda: refused(cluster.create_pod(), "TagNotPinned"), timeout=20)
+        wait_until(lambda: refused(cluster.create_pod(), "TagNotPinned"))
         _, body = cluster.create_pod()
         assert 'container "late"' in body["message"]
         assert 'container "mesh"' not in body["message"]
@@ -102,6 +102,6 @@ def test_a_tag_that_is_added_later_is_refused_where_pinning_is_not_asked_again(
     reinvoke("Never")
     try:
         with Mesh(image=cluster.tagged, names=("mesh",)).registered(cluster.client, tmp_path):
-            wait_until(lambda: refused(cluster.create_pod(), "TagNotPinned"), timeout=20)
+            wait_until(lambda: refused(cluster.create_pod(), "TagNotPinned"))
     finally:
         reinvoke("IfNeeded")

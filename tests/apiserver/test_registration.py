@@ -199,7 +199,7 @@ def test_a_given_certificate_is_announced_and_left_alone(client: Client, start: 
         issue_server(after, [DNS], now=datetime.now(UTC), lifetime=timedelta(days=9)),
         after.certificate,
     )
-    wait_until(lambda: bundles(client) == {after.certificate + authority.certificate}, timeout=PERIOD * 2)
+    wait_until(lambda: bundles(client) == {after.certificate + authority.certificate})
 
 
 @pytest.mark.case("OPS-005")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from controller.core.errors import RegistryDenied, RegistryUnavailable
+from controller.core.errors import LimitExceeded, RegistryDenied, RegistryUnavailable
 from controller.core.image import Digest, ImageReference, Repository
 from controller.core.predicates import PROVENANCE
 from controller.core.reasons import Reason
@@ -320,6 +320,18 @@ async def test_a_rate_is_kept(scene: Scene) -> None:
     started = soon(0)
     await asyncio.gather(*(client.manifest(scene.repository, "v1") for _ in range(40)))
     assert soon(0) - started >= 0.9
+
+
+async def test_a_rate_is_kept_of_a_host_that_is_at_port_80_unsaid() -> None:
+    """Nobody listens there: what counts is that the second is not sent."""
+    registries = parse_registries([{"host": "localhost", "plainHTTP": True, "rateLimit": 0.001}])
+    deadline = soon(20)
+    async with RegistryClient(registries, named_hosts=frozenset) as client:
+        reading = client.within(lambda: deadline)
+        with pytest.raises((RegistryUnavailable, LimitExceeded)):
+            await reading.manifest(Repository.parse("localhost/acme/shop"), "v1")
+        with pytest.raises(LimitExceeded):
+            await reading.manifest(Repository.parse("localhost/acme/shop"), "v1")
 
 
 @pytest.mark.case("NET-008")

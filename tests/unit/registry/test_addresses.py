@@ -9,6 +9,7 @@ from yarl import URL
 
 from controller.core.errors import RegistryDenied
 from controller.registry.addresses import Allowance, Allowances, GuardedResolver, Reach, reach_of, refuse_address
+from controller.registry.transport import Transport
 from controller.wire.registries import parse_registries
 
 PUBLIC_ONLY = Allowance(reach=Reach.PUBLIC)
@@ -121,3 +122,23 @@ def test_only_configured_and_literally_named_hosts_may_be_near(
     allowances = Allowances(parse_registries(entries), lambda: frozenset({"named.example", "docker.io"}))
     reaches = (allowances.of_registry(authority).reach, allowances.of_referral(authority).reach)
     assert reaches == (registry, redirect)
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "address"),
+    [
+        ("plain.example", "plain.example", "http://plain.example/v2/"),
+        ("plain.example:5000", "plain.example:5000", "http://plain.example:5000/v2/"),
+        ("mirror", "mirror:443", "http://mirror/v2/"),
+        ("mirror:80", "mirror:80", "http://mirror/v2/"),
+        ("docker.io", "docker.io", "http://registry-1.docker.io/v2/"),
+    ],
+)
+def test_a_host_without_tls_is_at_port_80_and_known_by_the_name_that_images_have_for_it(
+    host: str, named: str, address: str
+) -> None:
+    registries = parse_registries([{"host": host, "plainHTTP": True}])
+    url = Transport(registries, frozenset).url(named, "/v2/")
+    assert str(url) == address
+    assert Allowances(registries, frozenset).host_of(url.authority) == named
+    assert Allowances(registries, frozenset).of_registry(url.authority).reach is Reach.LOCAL
