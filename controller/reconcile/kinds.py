@@ -65,8 +65,10 @@ async def _served(client: ApiClient, definition: Object) -> None:
 
 def _established(definition: Object | None) -> bool:
     status = (definition or {}).get("status")
-    conditions = status.get("conditions", ()) if isinstance(status, dict) else ()
-    return any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions)
+    conditions = status.get("conditions") if isinstance(status, dict) else None  # null at first
+    return any(
+        one.get("type") == "Established" and one.get("status") == "True" for one in conditions or ()
+    )  # null at first
 
 
 def _name(definition: Object) -> str:

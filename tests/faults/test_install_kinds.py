@@ -27,10 +27,11 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Definitions:
-    """Keeps what is applied; each is answered so often by a failure before."""
+    """Keeps what is applied; each is answered so often by a failure before, and then served at the second look."""
 
     def __init__(self, failures: int, status: HTTPStatus) -> None:
         self.writes = Counter[str]()
+        self.looked_at: set[str] = set()
         self._failures, self._status = failures, status
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -41,6 +42,9 @@ class Definitions:
                 return web.json_response({"kind": "Status"}, status=self._status)
         if self.writes[name] <= self._failures:
             return web.json_response({"kind": "Status"}, status=HTTPStatus.NOT_FOUND)
+        if name not in self.looked_at:
+            self.looked_at.add(name)
+            return web.json_response({"metadata": {"name": name}, "status": {"conditions": None}})
         return web.json_response({"metadata": {"name": name}, "status": ESTABLISHED})
 
 
