@@ -2,9 +2,14 @@
 
 import gc
 import importlib
+import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
+from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -80,7 +85,20 @@ def navicert() -> None:
 
 def main() -> None:
     """The entry point: a mistake of the user's or of the surroundings is one line on standard error, never a trace."""
-    sys.exit(run("navicert"))
+    status = run("navicert")
+    if any(thread.daemon for thread in threading.enumerate()):
+        _end(status)
+    sys.exit(status)
+
+
+def _end(status: int) -> NoReturn:
+    """End at once, once everything was told. A thread that is left in the code of a library, as one that waits for a
+    host that does not answer, would go on while the interpreter is taken down, and can crash with it."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 def run(program: str) -> int:
