@@ -24,7 +24,7 @@ from controller.demo.certificates import issue_server_identity
 from controller.demo.folder import DemoFolder
 from controller.demo.situations import SITUATIONS
 from controller.demo.webhook import DemoFailed, run_webhook
-from tests.support.processes import wait_until
+from tests.support.processes import heed_interrupts, wait_until
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 COMMAND = (sys.executable, "-m", "controller.cli.main", "demo")
@@ -41,11 +41,6 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, check=False, env=environment(folder), capture_output=True, text=True, timeout=SECONDS
     )
-
-
-def heed_interrupts() -> None:
-    """A shell that starts a test run in the background has it ignore interrupts, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

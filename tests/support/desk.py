@@ -13,6 +13,7 @@ import yaml
 
 from tests.support.cluster import NAMESPACE, policy, trust
 from tests.support.commands import Commands, Ended
+from tests.support.processes import heed_interrupts
 
 Json = dict[str, Any]
 
@@ -60,7 +61,14 @@ class Desk:
         variables = {name: value for name, value in os.environ.items() if name not in {"DOCKER_CONFIG", "KUBECONFIG"}}
         variables |= {"HOME": str(self.path), **environment}
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables)
+        return subprocess.Popen(
+            command,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            env=variables,
+            preexec_fn=heed_interrupts,  # noqa: PLW1509 (this process has no threads of its own here)
+        )
 
     def ended(self, *arguments: str, **environment: str) -> int:
         """The exit code of such a process."""

@@ -33,6 +33,11 @@ class ProcessFailed(Exception):
     """A child ended early or was not ready in time; the message ends with its log."""
 
 
+def heed_interrupts() -> None:
+    """A shell that starts a test run in the background has it ignore interrupts, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def wait_until(ready: Callable[[], bool], *, timeout: float = READY_SECONDS) -> None:
     """Returns once ready() is true. Raises TimeoutError after timeout seconds."""
     deadline = time.monotonic() + timeout
