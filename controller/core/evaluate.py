@@ -127,11 +127,11 @@ def _findings(
     paid = size_of_labels(workload.labels) if selected.conditional else 0
     work = moment.work if selected.conditional else 0
     about = (reference, workload.form, workload.namespace if selected.unsure else None, paid, work)
-    units = moment.work // OF_ASKING_AGAIN  # apart from what judging may cost
-    view = View(reference=reference, digest=evidence.digest, workload=workload, now=moment.now, units=units)
+    digest, units = evidence.digest, moment.work // OF_ASKING_AGAIN  # apart from what judging may cost
 
-    def still(said: Said) -> bool:
-        return said.condition.test(view.beside(said.statement))[0] is said.held
+    def still(said: tuple[Said, ...]) -> bool:
+        view = View(reference=reference, digest=digest, workload=workload, now=moment.now, units=units)
+        return all(one.condition.test(view.beside(one.statement))[0] is one.held for one in said)
 
     return policies.recall.meanwhile(evidence, selected, about, moment.now, judge, still)
 

@@ -15,7 +15,7 @@ from controller.core.requirements import Requirements, SummaryAcceptance
 
 
 class Mode(Enum):
-    """What a finding does: refuse, admit with a warning, or only be told."""
+    """What a finding does: refuse, admit with a warning, or only be told. The strictest comes first."""
 
     ENFORCE = "Enforce"
     WARN = "Warn"

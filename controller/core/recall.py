@@ -59,19 +59,19 @@ class Recall:
         about: Hashable,
         now: datetime,
         make: Callable[[Season], tuple[Finding, ...]],
-        still: Callable[[Said], bool],
+        still: Callable[[tuple[Said, ...]], bool],
     ) -> tuple[Finding, ...]:
         """As `once`, where the time has a say: what `make` gave at a time in the same season, if that lasts.
 
         `make` must ask its season whatever it asks about the time, and let it hear every condition that it asks.
-        `still` tells whether a condition that looked at more than these facts comes out the same this time: only where
-        all do is anything found again.
+        `still` tells whether the conditions that looked at more than these facts all come out the same this time: only
+        then is anything found again.
         """
         place = (id(asked), about)
         known = self._results(evidence).get(place)
         if known is not None and known[0] is asked:
             spell = cast("_Spell", known[1])
-            if spell.first <= now <= spell.last and all(map(still, spell.said)):
+            if spell.first <= now <= spell.last and (not spell.said or still(spell.said)):
                 return spell.made
         season = Season(now)
         made = make(season)

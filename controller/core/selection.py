@@ -10,7 +10,7 @@ AnyPolicy = Policy | BrokenPolicy
 Member = tuple[AnyPolicy, Applies]
 
 _COVERING_KIND = "ClusterSLSAPolicy"
-_TURNS = {mode: turn for turn, mode in enumerate((Mode.ENFORCE, Mode.WARN, Mode.AUDIT))}
+_TURNS = {mode: turn for turn, mode in enumerate(Mode)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
