@@ -49,16 +49,21 @@ class VersionExpired(ApiServerUnavailable):
     """The resource version is too old to watch from (410 Gone): list again."""
 
 
-class Conflict(ApiServerUnavailable):
+class NotTaken(ApiServerUnavailable):
+    """The API server answered, and did not take what was asked: nothing was written, and it would not be by asking
+    again."""
+
+
+class Conflict(NotTaken):
     """Somebody else wrote in between (409): the object is another version than was read, or there already."""
 
 
-class Forbidden(ApiServerUnavailable):
-    """The API server answered, and these credentials may not do this (403)."""
+class Forbidden(NotTaken):
+    """These credentials may not do this (403)."""
 
 
-class Invalid(ApiServerUnavailable):
-    """The API server answered, and it or a webhook that it asked does not take the object as it is (422)."""
+class Invalid(NotTaken):
+    """The API server, or a webhook that it asked, does not take the object as it is (422)."""
 
 
 class _TooLong(ApiServerUnavailable):

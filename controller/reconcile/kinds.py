@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from controller.core.errors import ApiServerUnavailable
-from controller.kube.client import ApiClient, Conflict, Forbidden, Invalid, Object, Verb
+from controller.kube.client import ApiClient, NotTaken, Object, Verb
 from controller.wire.crd import render_definition
 from controller.wire.policy.kinds import KINDS
 from controller.wire.reportkinds import REPORT_KINDS, render_report_definition
@@ -47,7 +47,7 @@ async def _apply(client: ApiClient, definition: Object) -> None:
     for left in reversed(range(WRITES)):
         try:
             await client.write(Verb.APPLY, _applied(definition), definition)
-        except (Conflict, Forbidden, Invalid):
+        except NotTaken:
             raise
         except ApiServerUnavailable as error:
             if not left:

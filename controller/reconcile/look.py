@@ -16,7 +16,7 @@ from controller.engine.namespaces import Namespaces
 from controller.engine.patience import Patience
 from controller.engine.policies import Snapshot
 from controller.engine.population import Population, RunningWorkload, coverage_of
-from controller.kube.client import Conflict, Forbidden, Invalid, Object
+from controller.kube.client import NotTaken, Object
 from controller.reconcile.changes import ChangeTeller, changes_of
 from controller.reconcile.lease import NotLeading
 from controller.reconcile.reports import Present, ReportName, Reports, name_of, outcomes_before
@@ -28,7 +28,6 @@ from controller.wire.reported import fingerprint, outcomes_of, results_of
 PARALLEL_WORKLOADS = 4
 MAX_FAILED = 20  # workloads of one look whose reports can't be written: then it is not the single report
 _LABEL_SECONDS = 5.0
-_REFUSALS = (Conflict, Forbidden, Invalid)
 
 _log = logging.getLogger(__name__)
 
@@ -163,7 +162,7 @@ class Look:
             told = {name_of(one): fingerprint(one) for one in reports}
             try:
                 await self._publish(reports)
-            except _REFUSALS as error:
+            except NotTaken as error:
                 self._refused.append(error)
         if changes := changes_of(verdicts, before):
             await self._means.changes.tell(subject, changes)

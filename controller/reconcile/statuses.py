@@ -14,7 +14,7 @@ from urllib.parse import quote
 from controller.core.errors import ApiServerUnavailable, Problem
 from controller.engine.expiry import aging
 from controller.engine.policies import PolicyStore, Snapshot
-from controller.kube.client import ApiClient, Conflict, Forbidden, Invalid, Object, Resource, Verb, config_maps
+from controller.kube.client import ApiClient, Conflict, NotTaken, Object, Resource, Verb, config_maps
 from controller.reconcile.keeping import Write
 from controller.reconcile.lease import NotLeading
 from controller.reconcile.roots import RootRefresher
@@ -146,7 +146,7 @@ class Statuses:
             await self._write(Verb.MERGE, path, patch)
         except Conflict:
             return False
-        except (Forbidden, Invalid) as error:
+        except NotTaken as error:
             _log.warning("status not taken", extra={"object": _title(kind.name, document), "error": str(error)})
             return True
         _log.info("status written", extra={"object": _title(kind.name, document), "reason": standing.reason.value})
