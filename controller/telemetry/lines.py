@@ -15,9 +15,7 @@ from controller.telemetry.outlet import Outlet
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": logging.getLevelName(logging.INFO)}))
 _TOLD = "told"  # the fields of a record that are the line's own, where that is known
 _OWN_FIELDS = frozenset(_BLANK) | {"message", "asctime", "color_message", "taskName", _TOLD}
-
-
-_encoder = msgspec.json.Encoder(enc_hook=str)
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 class JSONFormatter(logging.Formatter):
@@ -76,9 +74,14 @@ def tell(logger: logging.Logger, message: str, **fields: Any) -> None:
 
 def _encode(line: dict[str, Any]) -> str:
     try:
-        return _encoder.encode(line).decode()
+        return _ENCODER.encode(line).decode()
     except (UnicodeEncodeError, TypeError, ValueError):  # what is no Unicode, or no key: slower, and takes anything
-        return json.dumps(line, default=str, skipkeys=True)
+        return json.dumps(line, default=_plain, skipkeys=True)
+
+
+def _plain(value: object) -> object:
+    """What json does not know, by what it holds where that is known, and else by its text."""
+    return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else str(value)
 
 
 def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:

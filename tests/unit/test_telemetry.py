@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from controller.telemetry import configure_logging
@@ -45,6 +46,13 @@ def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
     assert stream.getvalue() == ""
 
 
+class Held(msgspec.Struct):
+    name: str
+
+
 def test_what_is_no_unicode_still_makes_a_line(stream: io.StringIO) -> None:
-    logging.getLogger("navicert").info("odd", extra={"text": "\ud800", "fields": {"a": {1, 2}}})
-    assert json.loads(stream.getvalue())["text"] == "\ud800"
+    fields = {"a": {1, 2}, "struct": Held(name="\ud800")}
+    logging.getLogger("navicert").info("odd", extra={"text": "\ud800", "fields": fields})
+    line = json.loads(stream.getvalue())
+    assert line["text"] == "\ud800"
+    assert line["fields"] == {"a": "{1, 2}", "struct": {"name": "\ud800"}}
