@@ -10,18 +10,16 @@ from itertools import count
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support.admitting import register
 from tests.support.cluster import (
     NAMESPACE,
-    SOURCE,
     apply,
-    install_kinds,
+    plain_registries,
     policy,
     provenance,
     service_account,
-    trust,
+    stocked,
 )
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.processes import wait_until
@@ -56,17 +54,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
     folder = tmp_path_factory.mktemp("admission")
     with ControlPlane(folder / "plane") as plane, Registry(Kind.REFERRERS, folder / "registry") as registry:
         client = plane.client()
-        install_kinds(client)
-        good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
+        good, unsigned = stocked(plane, registry, cosign)
         foreign = registry.push_image("acme/fork", content=b"fork")
-        for image, source in ((good, SOURCE), (foreign, "https://github.com/mallory/shop")):
-            cosign.sign(image)
-            cosign.attest(image, provenance(source=source))
-        for document in (*trust(cosign.public_key.read_text()), policy()):
-            apply(client, document)
-        plane.create_namespace(NAMESPACE)
-        registries = folder / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        cosign.sign(foreign)
+        cosign.attest(foreign, provenance(source="https://github.com/mallory/shop"))
+        registries = plain_registries(folder, registry.host)
         arguments = ("--kubeconfig", service_account(plane), "--registries", registries)
         with Webhook(folder / "webhook", *arguments) as webhook:
             webhook.wait_synced()

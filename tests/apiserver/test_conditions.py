@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 from controller.wire.webhooks import Registration, render_mutating, render_policy_validation, render_validating
 from tests.support import objects
+from tests.support.answering import Answering
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, HOME, MUTATING, VALIDATING, install
 from tests.support.pki import Authority
@@ -53,27 +54,19 @@ class Recorder:
         asked, self.asked = self.asked, []
         return asked
 
-    def _answering(self) -> type[BaseHTTPRequestHandler]:
+    def _answering(self) -> type[Answering]:
         recorder = self
 
-        class Answering(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        class Reviews(Answering):
+            def do_POST(self) -> None:  # noqa: N802 (named by the base class)
+                review: Any = self.asked()
                 request = review["request"]
                 resource = "/".join(filter(None, (request["resource"]["resource"], request.get("subResource"))))
                 recorder.asked.append((self.path.partition("?")[0], request["operation"], resource))
                 review["response"] = {"uid": request["uid"], "allowed": True}
-                body = json.dumps(review).encode()
-                self.send_response(HTTPStatus.OK)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.tell(json.dumps(review).encode())
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-                """Say nothing."""
-
-        return Answering
+        return Reviews
 
 
 @pytest.fixture(scope="module")

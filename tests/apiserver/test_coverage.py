@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support import objects
 from tests.support.admitting import refused, register, templated
-from tests.support.cluster import API, NAMESPACE, apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.cluster import (
+    API,
+    NAMESPACE,
+    apply,
+    install_kinds,
+    plain_registries,
+    policy,
+    provenance,
+    service_account,
+    trust,
+)
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.processes import wait_until
 from tests.support.registries import Cosign, Kind, Pushed, Registry
@@ -75,8 +84,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
 
 
 def webhook(plane: ControlPlane, registry: Registry, folder: Path) -> Webhook:
-    registries = folder / "registries.yaml"
-    registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+    registries = plain_registries(folder, registry.host)
     running = Webhook(folder / "webhook", "--kubeconfig", service_account(plane), "--registries", registries)
     running.wait_synced()
     return running

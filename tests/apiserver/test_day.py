@@ -28,7 +28,6 @@ from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.hosts import named_hosts
 from controller.registry.client import RegistryClient
-from controller.settings import Address, Settings
 from controller.telemetry import Metrics
 from controller.webhook.judging import Judge
 from controller.wire.admission import parse_review
@@ -43,6 +42,7 @@ from tests.support.operator import API, HOME, Operator, install
 from tests.support.processes import wait_until
 from tests.support.registries import Cosign, Kind, Pushed, Registry
 from tests.support.reviews import container, encoded, pod, review
+from tests.support.serving import settings_by
 from tests.support.tufrepository import TufRepository
 
 NOON, STALE = 12.0, 29.5  # hours after the beginning
@@ -173,28 +173,9 @@ class Clocks:
 
 @asynccontextmanager
 async def judging(world: World, clocks: Clocks, kubeconfig: Path) -> AsyncIterator[Judge]:
-    settings = Settings(
-        tls_cert=Path(),
-        tls_key=Path(),
-        client_ca=None,
-        client_names=frozenset(),
-        listen=Address("127.0.0.1", 0),
-        status_listen=Address("127.0.0.1", 0),
-        policies=None,
-        namespace=HOME,
-        kubeconfig=kubeconfig,
-        uncovered=Uncovered.ALLOW,
-        registries=None,
-        credentials=None,
-        credential_programs=None,
-        pod_pull_secrets=False,
-        exception_maximum=timedelta(days=90),
-        drain_seconds=0,
-        log_level="info",
-    )
     registries = parse_registries([{"host": world.registry.host, "plainHTTP": True}])
     async with AsyncExitStack() as stack:
-        known = await stack.enter_async_context(know(settings, Metrics.create()))
+        known = await stack.enter_async_context(know(settings_by(kubeconfig, namespace=HOME), Metrics.create()))
         executor = stack.enter_context(ThreadPoolExecutor(1))
         client = RegistryClient(registries, named_hosts=lambda: named_hosts(known.store.current()))
         gatherer = Gatherer(registry=await stack.enter_async_context(client), executor=executor)

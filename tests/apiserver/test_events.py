@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.support.cluster import HOME, NAMESPACE, apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.cluster import (
+    HOME,
+    NAMESPACE,
+    apply,
+    install_kinds,
+    plain_registries,
+    policy,
+    provenance,
+    service_account,
+    trust,
+)
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.fakenode import run_controllers
 from tests.support.processes import wait_until
@@ -53,8 +62,7 @@ def cluster(
     good = registry.push_image("events/web", "v1", content=b"good")
     cosign.sign(good)
     cosign.attest(good, provenance())
-    registries = tmp_path / "registries.yaml"
-    registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+    registries = plain_registries(tmp_path, registry.host)
     issuer, arguments = ServiceAuthority(), ("--kubeconfig", service_account(plane), "--registries", registries)
     with Webhook(tmp_path / "webhook", *arguments, authority=issuer) as webhook, run_controllers(plane):
         webhook.wait_synced()

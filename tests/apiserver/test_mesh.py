@@ -8,10 +8,14 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.admitting import REGISTRATIONS, refused, register
-from tests.support.cluster import NAMESPACE, apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.cluster import (
+    NAMESPACE,
+    plain_registries,
+    service_account,
+    stocked,
+)
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.mesh import Mesh
 from tests.support.processes import wait_until
@@ -49,18 +53,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
     folder = tmp_path_factory.mktemp("mesh")
     with ControlPlane(folder / "plane") as plane, Registry(Kind.REFERRERS, folder / "registry") as registry:
         client = plane.client()
-        install_kinds(client)
-        good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
-        cosign.sign(good)
-        cosign.attest(good, provenance())
-        for document in (*trust(cosign.public_key.read_text()), policy()):
-            apply(client, document)
-        plane.create_namespace(NAMESPACE)
+        good, unsigned = stocked(plane, registry, cosign)
         for image in (good, unsigned):
             registry.tag(image, "v1")
         tagged, tagged_unsigned = (f"{one.host}/{one.repository}:v1" for one in (good, unsigned))
-        registries = folder / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        registries = plain_registries(folder, registry.host)
         arguments = ("--kubeconfig", service_account(plane), "--registries", registries)
         with Webhook(folder / "webhook", *arguments) as webhook:
             webhook.wait_synced()

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support import objects
-from tests.support.cluster import SOURCE, policy, provenance, trust
+from tests.support.cluster import SOURCE, plain_registries, policy, provenance, trust
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import API, ROOT, Operator, install
 from tests.support.processes import wait_until
@@ -82,8 +81,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterator[
         good, bad = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
         cosign.sign(good)
         cosign.attest(good, provenance())
-        registries = folder / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        registries = plain_registries(folder, registry.host)
         deployment = create(client, workload("Deployment", "web"))
         replicas = create(client, workload("ReplicaSet", "web-1", owner=deployment))
         for number, image in enumerate((good, bad)):

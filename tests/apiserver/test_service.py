@@ -16,12 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support import objects
 from tests.support.admitting import CALLER, KINDS, REGISTRATIONS, admission_configuration, refused, register, templated
 from tests.support.balancer import Balancer
-from tests.support.cluster import API, NAMESPACE, apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.cluster import (
+    API,
+    NAMESPACE,
+    apply,
+    plain_registries,
+    policy,
+    service_account,
+    stocked,
+)
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.pki import Authority
 from tests.support.processes import wait_until
@@ -74,15 +81,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
         Registry(Kind.REFERRERS, folder / "registry") as registry,
     ):
         client = plane.client()
-        install_kinds(client)
-        good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
-        cosign.sign(good)
-        cosign.attest(good, provenance())
-        for document in (*trust(cosign.public_key.read_text()), policy()):
-            apply(client, document)
-        plane.create_namespace(NAMESPACE)
-        registries = folder / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        good, unsigned = stocked(plane, registry, cosign)
+        registries = plain_registries(folder, registry.host)
         kubeconfig = service_account(plane)
 
         def start(name: str) -> Webhook:

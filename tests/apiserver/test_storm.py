@@ -15,12 +15,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import yaml
 
 from controller.trust.issuing import KeyPair, serves
 from tests.support import objects
 from tests.support.balancer import Balancer
-from tests.support.cluster import API, NAMESPACE, apply, policy, provenance, service_account, trust
+from tests.support.cluster import API, NAMESPACE, apply, plain_registries, policy, provenance, service_account, trust
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.operator import LEASE, MUTATING, NAME, SECRETS, VALIDATING, Operator, install, make_ready
 from tests.support.pki import Identity
@@ -171,8 +170,7 @@ def cluster(tmp_path: Path, cosign: Cosign) -> Iterator[Cluster]:
         for document in (*trust(cosign.public_key.read_text()), policy()):
             apply(client, document)
         plane.create_namespace(NAMESPACE)
-        registries = tmp_path / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        registries = plain_registries(tmp_path, registry.host)
         running = Cluster(
             plane=plane,
             client=client,

@@ -16,9 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.support.cluster import apply, install_kinds, policy, provenance, service_account, trust
+from tests.support.cluster import apply, install_kinds, plain_registries, policy, provenance, service_account, trust
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.fakenode import FakeNode
 from tests.support.processes import wait_until
@@ -111,8 +109,7 @@ def _stage(folder: Path) -> Iterator[Stage]:
             apply(client, document)
         for namespace in (JUDGED, EXEMPT):
             plane.create_namespace(namespace)
-        registries = folder / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        registries = plain_registries(folder, registry.host)
         issuer, arguments = ServiceAuthority(), ("--kubeconfig", service_account(plane), "--registries", registries)
         webhook = stack.enter_context(Webhook(folder / "webhook", *arguments, authority=issuer))
         webhook.wait_synced()

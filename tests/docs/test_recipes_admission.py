@@ -15,7 +15,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-import yaml
 
 from controller.core.image import Digest
 from controller.wire.candidate import Candidate, Container
@@ -24,7 +23,7 @@ from tests.docs.images import DENIED, EXCUSED, Making
 from tests.docs.pairs import PAIRS, Image
 from tests.docs.test_cookbook import RECIPES, everything_believed, written
 from tests.support.admitting import register
-from tests.support.cluster import API, NAMESPACE, install_kinds, service_account
+from tests.support.cluster import API, NAMESPACE, install_kinds, plain_registries, service_account
 from tests.support.controlplane import Answer, Client, ControlPlane
 from tests.support.foundry import BUNDLE_V03, SIMPLE_SIGNING_TYPE
 from tests.support.layouts import EMPTY_TYPE
@@ -121,8 +120,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         client = plane.client()
         install_kinds(client)
         plane.create_namespace(NAMESPACE)
-        registries = folder / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": registry.host, "plainHTTP": True}]}))
+        registries = plain_registries(folder, registry.host)
         arguments = ("--kubeconfig", service_account(plane), "--registries", registries)
         with Webhook(folder / "webhook", *arguments) as webhook:
             webhook.wait_synced()

@@ -8,27 +8,25 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.cli.known import Known, know
-from controller.core.policy import Uncovered
 from controller.engine import policies
-from controller.settings import Address, Settings
 from controller.telemetry import Metrics
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import Credentials
 from tests.support.pki import Authority
 from tests.support.scripted import Reply, ScriptedServer, Seen
+from tests.support.serving import settings_by
 
 POLICIES = [kind.plural for kind in KINDS.values()]
 EVERYTHING = [*POLICIES, "namespaces", "configmaps"]
 HOME = "navicert-system"
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Withholding:
@@ -52,28 +50,6 @@ class Withholding:
         return Reply(body=json.dumps({"metadata": {"resourceVersion": "1"}, "items": items}).encode())
 
 
-def settings(kubeconfig: Path) -> Settings:
-    return Settings(
-        tls_cert=Path(),
-        tls_key=Path(),
-        client_ca=None,
-        client_names=frozenset(),
-        listen=Address("127.0.0.1", 0),
-        status_listen=Address("127.0.0.1", 0),
-        policies=None,
-        namespace=HOME,
-        kubeconfig=kubeconfig,
-        uncovered=Uncovered.ALLOW,
-        registries=None,
-        credentials=None,
-        credential_programs=None,
-        pod_pull_secrets=False,
-        exception_maximum=timedelta(days=90),
-        drain_seconds=0,
-        log_level="info",
-    )
-
-
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS):
         while not holds():  # noqa: ASYNC110 (what is waited for raises no event)
@@ -91,7 +67,7 @@ async def following(script: Withholding, folder: Path) -> AsyncIterator[Known]:
     async with ScriptedServer(script).running(tls) as server:
         credentials = Credentials(server=f"https://{server.host}", ca_file=folder / "ca.crt", token="x")
         (folder / "kubeconfig").write_text(credentials.kubeconfig())
-        async with know(settings(folder / "kubeconfig"), Metrics.create()) as known:
+        async with know(settings_by(folder / "kubeconfig", namespace=HOME), Metrics.create()) as known:
             yield known
 
 

@@ -21,7 +21,7 @@ from controller.registry.client import RegistryClient
 from controller.trust.keys import parse_public_key
 from controller.trust.root import RootKey
 from controller.wire.registries import parse_registries
-from tests.support.cluster import NAMESPACE, policy, provenance, trust
+from tests.support.cluster import NAMESPACE, plain_registries, policy, provenance, trust
 from tests.support.commands import Commands, Ended
 from tests.support.foundry import roots_of
 from tests.support.registries import MANIFEST_TYPE, Cosign, Pushed, Registry
@@ -63,8 +63,7 @@ def verify(
     (tmp_path / "policies.yaml").write_text(yaml.safe_dump_all(documents))
 
     def verified(image: Pushed) -> Ended:
-        registries = tmp_path / "registries.yaml"
-        registries.write_text(yaml.safe_dump({"registries": [{"host": image.host, "plainHTTP": True}]}))
+        registries = plain_registries(tmp_path, image.host)
         where = ("--policies", tmp_path / "policies.yaml", "--registries", registries, "--namespace", NAMESPACE)
         return run("verify", *where, image.reference)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.plainyaml import kinds
 from tests.support.processes import wait_until
+from tests.support.registries import Cosign, Pushed, Registry
 from tests.support.rights import grant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,26 @@ def apply(client: Client, document: dict[str, Any]) -> None:
     path = f"{API}/{PLURALS[document['kind']]}/{document['metadata']['name']}"
     status, body = client.apply(path, document)
     assert status in (HTTPStatus.OK, HTTPStatus.CREATED), body
+
+
+def plain_registries(folder: Path, host: str) -> Path:
+    """A file by which this registry is asked without TLS."""
+    path = folder / "registries.yaml"
+    path.write_text(json.dumps({"registries": [{"host": host, "plainHTTP": True}]}))
+    return path
+
+
+def stocked(plane: ControlPlane, registry: Registry, cosign: Cosign) -> tuple[Pushed, Pushed]:
+    """An image that meets the policy of NAMESPACE, and one without evidence. Kinds, namespace and policy are there."""
+    client = plane.client()
+    install_kinds(client)
+    good, unsigned = registry.push_image("acme/shop"), registry.push_image("acme/other", content=b"other")
+    cosign.sign(good)
+    cosign.attest(good, provenance())
+    for document in (*trust(cosign.public_key.read_text()), policy()):
+        apply(client, document)
+    plane.create_namespace(NAMESPACE)
+    return good, unsigned
 
 
 def install_kinds(client: Client) -> None:

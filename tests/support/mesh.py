@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.support.admitting import REGISTRATIONS
+from tests.support.answering import Answering
 from tests.support.controlplane import Client
 from tests.support.pki import Authority
 
@@ -83,25 +84,17 @@ def _configuration(port: int, authority: bytes) -> dict[str, Any]:
     }
 
 
-def _reviews_for(mesh: Mesh) -> type[BaseHTTPRequestHandler]:
-    class Reviews(BaseHTTPRequestHandler):
+def _reviews_for(mesh: Mesh) -> type[Answering]:
+    class Reviews(Answering):
         protocol_version = "HTTP/1.1"
         timeout = 30
 
-        def do_POST(self) -> None:
-            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        def do_POST(self) -> None:  # noqa: N802 (named by the base class)
+            review: Any = self.asked()
             patch = json.dumps(mesh.patch(review["request"]["object"]["spec"]["containers"])).encode()
             response = {"uid": review["request"]["uid"], "allowed": True, "patchType": "JSONPatch"}
             response["patch"] = base64.b64encode(patch).decode()
             answer = {"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response}
-            body = json.dumps(answer).encode()
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-            pass
+            self.tell(json.dumps(answer).encode())
 
     return Reviews

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from tests.support.answering import Answering
 from tests.support.pki import Identity, new_key
 
 ISSUER, SERVICE, KEY_ID = "navicert-test-tokens", "navicert-test-registry", "token-key"
@@ -148,12 +149,12 @@ def basic(name: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-def _requests_for(tokens: TokenServer) -> type[BaseHTTPRequestHandler]:
-    class Realm(BaseHTTPRequestHandler):
+def _requests_for(tokens: TokenServer) -> type[Answering]:
+    class Realm(Answering):
         protocol_version = "HTTP/1.1"
         timeout = 30
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 (named by the base class)
             query = parse_qs(urlsplit(self.path).query)
             request = TokenRequest(query=query, authorization=self.headers.get("Authorization"))
             if tokens.fault is TokenFault.STALL:
@@ -161,14 +162,7 @@ def _requests_for(tokens: TokenServer) -> type[BaseHTTPRequestHandler]:
                 self.rfile.read(1)  # until the client is gone
                 return
             status, body = tokens.answer(request)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-            pass
+            self.tell(body, status=status)
 
     return Realm
 
