@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from controller.core.errors import ApiServerUnavailable
+from controller.wire.shapes import decoder
 
 Object = Mapping[str, Any]
 
@@ -37,6 +38,9 @@ class _Named(msgspec.Struct, omit_defaults=True, rename="camel"):
     api_version: str = ""
     kind: str = ""
     status: Any = None
+
+
+_named = decoder(_Named)
 
 
 def parse_document(content: bytes, form: Form) -> Object:
@@ -75,7 +79,7 @@ def _readable(content: bytes, form: Form) -> bytes:
         msgspec.json.decode(b"[" * form + content + b"]" * form)
     except _UNREADABLE:
         shallow = _replaced(content, _NAMED_LEVELS, lambda _: b"null")
-        return msgspec.json.encode(msgspec.json.decode(shallow, type=_Named))
+        return msgspec.json.encode(_named.decode(shallow))
     return content
 
 

@@ -14,6 +14,7 @@ from controller.core.explain import cut_lines, cut_warnings, refusal, warnings
 from controller.core.reasons import Outcome, Reason
 from controller.core.text import printable
 from controller.core.verdict import ImageVerdict, Verdict
+from controller.wire.shapes import decoder
 
 _T = TypeVar("_T")
 
@@ -98,9 +99,9 @@ class Pin:
     text: str
 
 
-_review = msgspec.json.Decoder(_Review)
-_request = msgspec.json.Decoder(AdmissionRequest)
-_whole = msgspec.json.Decoder(_Whole)
+_review = decoder(_Review)
+_request = decoder(AdmissionRequest)
+_whole = decoder(_Whole)
 
 
 def parse_review(body: bytes) -> AdmissionRequest:
@@ -222,8 +223,8 @@ def _bounded(items: list[str]) -> str:
     return f"{text},and {rest} more" if rest else text
 
 
-def _decode(decoder: "msgspec.json.Decoder[_T]", content: bytes | msgspec.Raw) -> _T:
+def _decode(known: "msgspec.json.Decoder[_T]", content: bytes | msgspec.Raw) -> _T:
     try:
-        return decoder.decode(content)
+        return known.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedReview(f"not an AdmissionReview: {printable(str(error))}") from error

@@ -133,10 +133,10 @@ def made_by_a_node(metadata: Metadata | None, user: UserInfo | None) -> bool:
     return _NODES_GROUP in (user.groups or ()) and (user.username or "").startswith(_NODE_PREFIX)
 
 
-def decode(decoder: "msgspec.json.Decoder[_T]", content: msgspec.Raw, where: str) -> _T:
+def decode(known: "msgspec.json.Decoder[_T]", content: msgspec.Raw, where: str) -> _T:
     """Read a part of a request; raises MalformedReview, whose message names the part."""
     try:
-        return decoder.decode(content)
+        return known.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedReview(f"{where}: {printable(str(error))}") from error
 

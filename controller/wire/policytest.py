@@ -14,6 +14,7 @@ from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.core.text import printable
 from controller.wire.policy import parse_documents
+from controller.wire.shapes import convert
 from controller.wire.verification import schema_of
 from controller.wire.workload import WORKLOAD_KINDS
 
@@ -90,7 +91,7 @@ def parse_policy_tests(text: str, name: str) -> PolicyTests:
     if len(documents) != 1:
         raise MalformedDocument(f"{printable(name)}: expected one document, and there are {len(documents)}")
     try:
-        tests = msgspec.convert(documents[0], PolicyTests)
+        tests = convert(documents[0], PolicyTests)
     except (msgspec.ValidationError, RecursionError) as error:
         raise MalformedDocument(f"{printable(name)}: {printable(str(error), limit=400)}") from error
     for test in tests.tests:

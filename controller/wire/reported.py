@@ -11,6 +11,7 @@ from controller.core.image import Digest
 from controller.core.policy import Mode
 from controller.core.verdict import Finding, ImageVerdict
 from controller.wire.policy.nodes import instant
+from controller.wire.shapes import convert
 
 SOURCE = "navicert"
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -75,7 +76,7 @@ def outcomes_of(verdicts: Iterable[ImageVerdict], before: ReportedOutcomes, *, n
 def parse_outcomes(report: Mapping[str, Any]) -> ReportedOutcomes:
     """How everything came out by a report. What can't be read of it is as if it were not there."""
     try:
-        results = msgspec.convert(report, _Report).results
+        results = convert(report, _Report).results
     except (msgspec.MsgspecError, RecursionError):
         return {}
     return {

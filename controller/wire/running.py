@@ -15,6 +15,7 @@ from controller.core.text import printable
 from controller.core.workload import NO_SECRETS, Form, PulledWith, Slot, WorkloadImage
 from controller.wire.podspec import Metadata, PodSpec, Shape, places, pulled_with
 from controller.wire.podspec import Pod as SpecifiedPod
+from controller.wire.shapes import convert
 
 _T = TypeVar("_T")
 _ENDED = frozenset({"Succeeded", "Failed"})
@@ -137,7 +138,7 @@ def namespace_of(document: Mapping[str, Any]) -> str:
 
 def _converted(document: Mapping[str, Any], shape: type[_T]) -> _T:
     try:
-        return msgspec.convert(document, shape)
+        return convert(document, shape)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise MalformedReview(printable(str(error))) from error
 

@@ -6,14 +6,11 @@ instead of read one way. RFC 8259 leaves all of these open; RFC 7493 (I-JSON) cl
 
 import json
 import math
-from collections.abc import Hashable
-from functools import cache
-from typing import Any, TypeVar, cast
-
-import msgspec
+from typing import TypeVar
 
 from controller.core.errors import MalformedAttestation
 from controller.core.text import printable
+from controller.wire.shapes import decoder
 
 MAX_BYTES = 20 * 1024 * 1024  # of one attestation
 MAX_VALUES = 2_000_000  # keeps the worst document of MAX_BYTES under a couple of seconds and 250 MiB
@@ -37,7 +34,7 @@ def parse_strict(content: bytes, shape: type[_T], *, what: str) -> _T:
     _refuse_oversize(content, what)
     try:
         _STRICT.raw_decode(content.decode("utf-8").lstrip(_WHITE_SPACE))
-        return _decoded(content, shape)
+        return decoder(shape).decode(content)
     except _UNREADABLE as error:
         raise _malformed(error, what) from _cause(error)
 
@@ -48,20 +45,9 @@ def parse_part(content: bytes, shape: type[_T], *, what: str) -> _T:
     Raises MalformedAttestation, whose message begins with `what`.
     """
     try:
-        return _decoded(content, shape)
+        return decoder(shape).decode(content)
     except _UNREADABLE as error:
         raise _malformed(error, what) from _cause(error)
-
-
-@cache
-def _decoder(shape: Hashable) -> msgspec.json.Decoder[Any]:
-    """Made once for each of our own types, of which there are some dozens."""
-    return msgspec.json.Decoder(shape)
-
-
-def _decoded(content: bytes, shape: type[_T]) -> _T:
-    decoded: _T = _decoder(cast("Hashable", shape)).decode(content)
-    return decoded
 
 
 def _malformed(error: Exception, what: str) -> MalformedAttestation:

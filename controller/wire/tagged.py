@@ -6,15 +6,14 @@ Only pods run images, so only pods are pinned; a template is never rewritten (MO
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from controller.core.errors import MalformedReference
 from controller.core.image import Digest, ImageReference
 from controller.core.workload import Form, Slot, Workload, WorkloadImage
 from controller.wire.admission import AdmissionRequest, Pin
 from controller.wire.podspec import Metadata, Place, Pod, decode, made_by_a_node, places, pulled_with
+from controller.wire.shapes import decoder
 
-_pod = msgspec.json.Decoder(Pod)
+_pod = decoder(Pod)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

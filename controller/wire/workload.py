@@ -14,6 +14,7 @@ from controller.core.text import printable
 from controller.core.workload import Form, Slot, Workload, WorkloadImage, read_image
 from controller.wire.admission import AdmissionRequest
 from controller.wire.podspec import Metadata, Place, Pod, Shape, decode, made_by_a_node, places, pulled_with
+from controller.wire.shapes import decoder
 
 
 class _TemplateSpec(Shape, frozen=True, kw_only=True):
@@ -36,14 +37,14 @@ class _CronJob(Shape, frozen=True, kw_only=True):
 
 _Object = Pod | _Templated | _CronJob
 _KINDS: dict[tuple[str, str, str], "msgspec.json.Decoder[Any]"] = {
-    ("", "v1", "Pod"): msgspec.json.Decoder(Pod),
-    ("", "v1", "ReplicationController"): msgspec.json.Decoder(_Templated),
-    ("apps", "v1", "Deployment"): msgspec.json.Decoder(_Templated),
-    ("apps", "v1", "ReplicaSet"): msgspec.json.Decoder(_Templated),
-    ("apps", "v1", "StatefulSet"): msgspec.json.Decoder(_Templated),
-    ("apps", "v1", "DaemonSet"): msgspec.json.Decoder(_Templated),
-    ("batch", "v1", "Job"): msgspec.json.Decoder(_Templated),
-    ("batch", "v1", "CronJob"): msgspec.json.Decoder(_CronJob),
+    ("", "v1", "Pod"): decoder(Pod),
+    ("", "v1", "ReplicationController"): decoder(_Templated),
+    ("apps", "v1", "Deployment"): decoder(_Templated),
+    ("apps", "v1", "ReplicaSet"): decoder(_Templated),
+    ("apps", "v1", "StatefulSet"): decoder(_Templated),
+    ("apps", "v1", "DaemonSet"): decoder(_Templated),
+    ("batch", "v1", "Job"): decoder(_Templated),
+    ("batch", "v1", "CronJob"): decoder(_CronJob),
 }
 
 WORKLOAD_KINDS = tuple(sorted(kind for _, _, kind in _KINDS))
@@ -56,17 +57,17 @@ def parse_workload(request: AdmissionRequest, namespace_labels: Mapping[str, str
     where they are known. Raises MalformedReview for another kind (SVC-015), another operation, a pod spec without
     containers (COV-015) and an image that is not there.
     """
-    decoder = _KINDS.get((request.kind.group, request.kind.version, request.kind.kind))
-    if decoder is None:
+    known = _KINDS.get((request.kind.group, request.kind.version, request.kind.kind))
+    if known is None:
         raise MalformedReview(f"{printable(str(request.kind))} carries no pod spec that Navicert knows")
     if not request.namespace:
         raise MalformedReview("request.namespace is missing")
-    current: _Object = decode(decoder, request.object, "request.object")
+    current: _Object = decode(known, request.object, "request.object")
     pod = _pod(current)
     form = Form.POD if isinstance(current, Pod) else Form.TEMPLATE
     judged = places(pod, "request.object", references=form is Form.POD)
     if request.operation == "UPDATE":
-        old = _pod(decode(decoder, request.old_object, "request.oldObject"))
+        old = _pod(decode(known, request.old_object, "request.oldObject"))
         former = places(old, "request.oldObject", references=form is Form.POD)
         before = {(place.slot, place.text) for place in former}
         judged = tuple(place for place in judged if (place.slot, place.text) not in before)

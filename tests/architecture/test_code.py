@@ -52,6 +52,20 @@ def test_a_verdict_is_concluded_in_one_place() -> None:
     assert makers == {"controller/core/verdict.py"}
 
 
+def test_types_of_ours_are_read_by_where_they_are_learned() -> None:
+    """Elsewhere two threads may learn one at a time, which crashes the interpreter."""
+    found = {
+        f"{path}: {ast.unparse(call)}"
+        for path, tree in TREES.items()
+        for call in calls(tree)
+        if ast.unparse(call.func) in {"msgspec.json.Decoder", "msgspec.convert", "msgspec.json.decode"}
+        and path != "controller/wire/shapes.py"
+        and not (callee(call) == "convert" and ast.unparse(call.args[1]) == "bytes")
+        and not (callee(call) == "decode" and len(call.args) == 1 and not call.keywords)
+    }
+    assert found == set()
+
+
 @pytest.mark.parametrize("package", CLOCKLESS)
 def test_pure_packages_read_no_clock(package: str) -> None:
     found = [
