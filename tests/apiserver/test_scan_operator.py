@@ -106,9 +106,8 @@ def test_what_runs_is_reported_with_what_is_proven_of_it(scene: Scene) -> None:
     (report,) = scene.client.get(REPORTS)[1]["items"]
     assert report["metadata"]["ownerReferences"][0]["kind"] == "Deployment"
     assert report["summary"] == {"pass": 1, "fail": 1, "warn": 0, "error": 0, "skip": 0}
-    metrics = scene.operator.ask("/metrics")[1]
-    assert 'navicert_scan_results{mode="Enforce",outcome="fail"} 1.0' in metrics
-    assert "navicert_scan_reports_installed 1.0" in metrics
+    wait_until(lambda: 'navicert_scan_results{mode="Enforce",outcome="fail"} 1.0' in scene.operator.ask("/metrics")[1])
+    assert "navicert_scan_reports_installed 1.0" in scene.operator.ask("/metrics")[1]
 
 
 @pytest.mark.case("AUD-007")

@@ -24,6 +24,7 @@ from tests.support.proxyfaults import Answer, Exchange, Fault
 
 TLS_HANDSHAKE = b"\x16"  # RFC 8446, 5.1: what a client of https says first, here to a proxy without TLS
 MAX_HEAD_BYTES = 64 * 1024
+TURN_SECONDS = 0.01
 SECOND_PAGE = "page=2"
 HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "date"})
 
@@ -66,8 +67,9 @@ class FaultProxy:
     """A proxy on 127.0.0.1. Its fields may be changed while it runs.
 
     `faults` breaks the calls of a kind; a path below /v2/<repository>/ in `paths` breaks that alone, and goes first.
-    While it is `paged`, a list of referrers has two pages, of which the first is empty. Each answer is held back for
-    `held_seconds`, so that what was asked beside it is noted before it.
+    While it is `paged`, a list of referrers has two pages, of which the first is empty. Answers are held back until the
+    event loop has turned so many `held_turns` without another request or connection: what is asked side by side is then
+    noted before any of it is answered, however slow or halting the machine is.
     """
 
     def __init__(self, upstream: str, *, trip_seconds: float = 0.0) -> None:
@@ -76,11 +78,13 @@ class FaultProxy:
         self.paged = False
         self.requests: list[Request] = []
         self.trip_seconds = trip_seconds
-        self.held_seconds = 0.0
+        self.held_turns = 0
         self.connections = 0
         self.host = ""
         self._upstream = upstream
         self._answered = 0  # the deepest of the requests that were answered
+        self._asking = 0  # requests that the registry has not answered yet
+        self._wave: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._handshakes = 1
 
@@ -133,7 +137,11 @@ class FaultProxy:
                     return
                 head = first + await reader.readuntil(b"\r\n\r\n")
                 request = self._note(head)
-                right = self._on_page(request, await upstream.ask(head))
+                self._asking += 1
+                try:
+                    right = self._on_page(request, await upstream.ask(head))
+                finally:
+                    self._asking -= 1
                 exchange = Exchange(target=request.target, host=self.host, right=right, writer=writer)
                 if not await self._answer(request, exchange):
                     return
@@ -142,7 +150,7 @@ class FaultProxy:
 
     async def _answer(self, request: Request, exchange: Exchange) -> bool:
         await self._delay(1)
-        await asyncio.sleep(self.held_seconds)
+        await self._hold()
         fault = self._fault(request)
         self._answered = max(self._answered, request.depth)
         if fault is not None:
@@ -160,6 +168,21 @@ class FaultProxy:
     async def _delay(self, trips: int) -> None:
         if self.trip_seconds:
             await asyncio.sleep(trips * self.trip_seconds)
+
+    async def _hold(self) -> None:
+        if self.held_turns:
+            if self._wave is None:
+                self._wave = asyncio.create_task(self._quiet())
+            await self._wave
+
+    async def _quiet(self) -> None:
+        """Ends once nothing new was asked for so many turns, and all that was asked can be answered: all at once."""
+        seen, quiet = (0, 0), 0
+        while quiet < self.held_turns:
+            await asyncio.sleep(TURN_SECONDS)
+            now = (len(self.requests), self.connections)
+            seen, quiet = now, quiet + 1 if now == seen and not self._asking else 0
+        self._wave = None
 
     def _note(self, head: bytes) -> Request:
         target = head.split(b" ", 2)[1].decode()

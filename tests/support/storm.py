@@ -38,6 +38,7 @@ class Answered(Enum):
 
 
 RIGHT = frozenset({Answered.ADMITTED, Answered.REFUSED})
+WRONG = frozenset({Answered.WRONGLY_ADMITTED, Answered.WRONGLY_REFUSED})
 OUTAGE = frozenset({Answered.UNJUDGED, Answered.UNPINNED, Answered.NO_API_SERVER})
 
 
@@ -87,7 +88,9 @@ class Tally:
 class Storm:
     """Threads that create pods of the expected images in turn, each over a connection that it keeps."""
 
-    def __init__(self, credentials: Credentials, namespace: str, expected: tuple[Expected, ...]) -> None:
+    def __init__(
+        self, credentials: Credentials, namespace: str, expected: tuple[Expected, ...], tally: Tally
+    ) -> None:
         self._address = urlsplit(credentials.server).netloc
         self._tls = ssl.create_default_context(cafile=str(credentials.ca_file))
         if credentials.certificate is not None:
@@ -97,7 +100,7 @@ class Storm:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._phase = "before"
-        self.tally = Tally()
+        self.tally = tally
 
     @contextmanager
     def raging(self, *, clients: int) -> Iterator[None]:
