@@ -1,4 +1,4 @@
-"""A webhook that admits everything without reading it: what TLS, HTTP and the client cost on their own."""
+"""A webhook that answers with what it was asked: what TLS, HTTP and the client cost on their own."""
 
 import asyncio
 import sys
@@ -14,14 +14,16 @@ from controller.webhook.connections import Terms
 from controller.webhook.server import Listener, bind, serve
 from controller.webhook.tls import CertificateFiles, load_certificate
 
-ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"","allowed":true}}'
 
-
-async def admit(_scope: Scope, receive: Receive, send: Send) -> None:
-    while (await receive()).get("more_body", False):
-        pass
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": ANSWER})
+async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
+    content, more = bytearray(), True
+    while more:
+        message = await receive()
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": bytes(content)})
 
 
 async def main(certificate: Path, key: Path) -> None:
@@ -29,7 +31,7 @@ async def main(certificate: Path, key: Path) -> None:
     loaded = load_certificate(CertificateFiles(certificate=certificate, key=key), now=datetime.now(UTC))
     terms = Terms(client_names=frozenset(), refused=lambda _cause: None)
     listeners = (  # whoever starts a webhook waits for both
-        Listener(serves=serves, app=admit, bound=bind(Address("127.0.0.1", 0)), tls=tls, terms=terms)
+        Listener(serves=serves, app=echo, bound=bind(Address("127.0.0.1", 0)), tls=tls, terms=terms)
         for serves, tls in (("admission", loaded.context), ("status", None))
     )
     await serve(*listeners, drain_seconds=0)

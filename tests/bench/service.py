@@ -1,4 +1,4 @@
-"""Warm reviews a second over TLS, beside the same server with an application that reads nothing.
+"""Warm reviews a second over TLS, beside the same server with an application that only echoes.
 
 Warm: no registry is asked, as what it has to say was gathered before. Each measurement is a client process of its own;
 rounds alternate between the two servers.
@@ -173,7 +173,7 @@ def _median(loads: list[Load]) -> Load:
 
 @asynccontextmanager
 async def _bare(stage: DemoFolder) -> AsyncIterator[Webhook]:
-    """The same server, TLS and client; an answer that reads nothing."""
+    """The same server, TLS and client, and an application that only echoes."""
     with tempfile.TemporaryDirectory() as name:
         folder = DemoFolder(Path(name))
         for source, target in (
