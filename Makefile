@@ -3,6 +3,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 TOOLS := $(BIN)/python tests/tools/build.py
+# What failed beside other tests, by itself: see tests/conftest.py for what may have that, and what not.
+again = { [ $$? -eq 1 ] && $(BIN)/pytest --no-skips --verbose --last-failed --last-failed-no-failures none --again $(1); }
 PURE := tests/architecture tests/unit tests/properties
 
 .PHONY: help
@@ -15,7 +17,7 @@ demo: .venv/.stamp ## Show Navicert admit and refuse sample images, without a cl
 
 .PHONY: test
 test: .venv/.stamp tools ## Run every test; builds the test programs first (minutes the first time); a skipped test fails
-	$(BIN)/pytest --no-skips -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --cache-clear --no-skips -n 2 --dist loadfile --no-loadscope-reorder || $(call again)
 
 .PHONY: check
 check: .venv/.stamp ## Format, lint, types, import contracts and the tests without processes; under a minute
@@ -28,7 +30,7 @@ check: .venv/.stamp ## Format, lint, types, import contracts and the tests witho
 .PHONY: e2e
 e2e: .venv/.stamp ## Run pods: the chart on a real node, root on Linux with containerd, or E2E_KUBECONFIG=; minutes
 	$(TOOLS) $(if $(E2E_KUBECONFIG),,--e2e)
-	$(BIN)/pytest --e2e --no-skips -s tests/e2e
+	$(BIN)/pytest --cache-clear --e2e --no-skips -s tests/e2e || $(call again,--e2e -s tests/e2e)
 
 .PHONY: image
 image: ## Build the image from the Containerfile, with podman or docker; make image IMAGE=name:tag names it

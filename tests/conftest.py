@@ -1,6 +1,10 @@
 """Tiers, the guard against network use in the pure ones, and the shared control plane and registries.
 
 A skipped test fails the run under ``CI`` or with ``--no-skips``: a tier that could not run is not a tier that passed.
+
+A test of real processes that failed beside others is run once more by itself (``--again``), and named whatever becomes
+of it: how soon the programs of others answer on a busy machine is not ours. A pure test has no such excuse, nor one
+marked ``once``, which watches for what must never happen at all; and that many at once are no accident.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ settings.load_profile("whole")
 HERE = Path(__file__).resolve().parent
 MARKED_TIERS = frozenset({"apiserver", "registry"})
 PURE_TIERS = frozenset({"architecture", "properties", "unit"})
+MOST_AGAIN = 5
 
 
 def tier(item: pytest.Item) -> str:
@@ -38,6 +43,7 @@ def tier(item: pytest.Item) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (always so under CI)")
+    parser.addoption("--again", action="store_true", help="with --last-failed: the second run of what may have one")
     parser.addoption("--e2e", action="store_true", help="with the tests on a node where pods run, see make e2e")
 
 
@@ -49,6 +55,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if tier(item) in MARKED_TIERS:
             item.add_marker(tier(item))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.getoption("--again"):
+        return
+    for item in session.items:
+        if tier(item) in PURE_TIERS or item.get_closest_marker("once"):
+            raise pytest.UsageError(f"{item.nodeid} failed, and is not run again")
+    if len(session.items) > MOST_AGAIN:
+        raise pytest.UsageError(f"{len(session.items)} tests failed: too many to be run again")
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    if report.when == "call" and report.passed and config.getoption("--again"):
+        return "passed only when run again", "a", f"PASSED ONLY WHEN RUN AGAIN {report.nodeid}"
+    return None
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], PatientLoop]]:
