@@ -88,9 +88,7 @@ class Tally:
 class Storm:
     """Threads that create pods of the expected images in turn, each over a connection that it keeps."""
 
-    def __init__(
-        self, credentials: Credentials, namespace: str, expected: tuple[Expected, ...], tally: Tally
-    ) -> None:
+    def __init__(self, credentials: Credentials, namespace: str, expected: tuple[Expected, ...], tally: Tally) -> None:
         self._address = urlsplit(credentials.server).netloc
         self._tls = ssl.create_default_context(cafile=str(credentials.ca_file))
         if credentials.certificate is not None:
