@@ -25,6 +25,7 @@ from tests.support.farewell import PatientLoop
 from tests.support.foundry import Foundry
 from tests.support.keyless import Harvest, harvest
 from tests.support.registries import Cosign, Kind, Registry
+from tests.support.secondrun import PURE_TIERS, Failed, refusal
 from tests.support.tools import Helm
 
 settings.register_profile("whole", deadline=None)  # a busy machine is slow, not wrong
@@ -32,8 +33,6 @@ settings.register_profile("quick", max_examples=20, deadline=None)  # for make c
 settings.load_profile("whole")
 HERE = Path(__file__).resolve().parent
 MARKED_TIERS = frozenset({"apiserver", "registry"})
-PURE_TIERS = frozenset({"architecture", "properties", "unit"})
-MOST_AGAIN = 5
 
 
 def tier(item: pytest.Item) -> str:
@@ -60,11 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.config.getoption("--again"):
         return
-    for item in session.items:
-        if tier(item) in PURE_TIERS or item.get_closest_marker("once"):
-            raise pytest.UsageError(f"{item.nodeid} failed, and is not run again")
-    if len(session.items) > MOST_AGAIN:
-        raise pytest.UsageError(f"{len(session.items)} tests failed: too many to be run again")
+    failed = [
+        Failed(name=item.nodeid, tier=tier(item), once=item.get_closest_marker("once") is not None)
+        for item in session.items
+    ]
+    if why := refusal(failed):
+        raise pytest.UsageError(why)
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:

@@ -8,35 +8,36 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.secondrun import MOST, Failed, refusal
+
 ROOT = Path(__file__).resolve().parents[2]
+NAME = "tests/faults/test_faultproxy.py::test_calls_are_told_by_their_path[manifests/v1-Call.TAG]"
 
 
-def run_again(*tests: str) -> tuple[int, str]:
-    command = (sys.executable, "-m", "pytest", "--again", "--verbose", *tests)
-    ended = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    return ended.returncode, ended.stdout + ended.stderr
+def failed(tier: str = "apiserver", *, once: bool = False) -> Failed:
+    return Failed(name="this", tier=tier, once=once)
 
 
-def test_a_test_of_processes_is_run_and_named() -> None:
-    name = "tests/faults/test_faultproxy.py::test_calls_are_told_by_their_path[manifests/v1-Call.TAG]"
-    code, told = run_again(name)
-    assert (code, f"PASSED ONLY WHEN RUN AGAIN {name}" in told) == (0, True), told
+def test_a_few_tests_of_processes_may_be() -> None:
+    assert refusal([failed()] * MOST) is None
 
 
-@pytest.mark.parametrize(
-    "test",
-    [
-        "tests/unit/test_outlet.py",
-        "tests/apiserver/test_storm.py::test_nobody_was_answered_wrongly_not_even_in_a_storm_that_broke_off",
-    ],
-)
-def test_neither_a_pure_test_nor_a_watch_for_what_must_never_happen_is(test: str) -> None:
-    code, told = run_again(test)
-    assert code == pytest.ExitCode.USAGE_ERROR
-    assert "is not run again" in told
+@pytest.mark.parametrize("one", [failed("unit"), failed("properties"), failed("architecture"), failed(once=True)])
+def test_neither_a_pure_test_nor_a_watch_for_what_must_never_happen_may(one: Failed) -> None:
+    assert refusal([failed(), one]) == "this failed, and is not run again"
 
 
 def test_many_are_no_accident() -> None:
-    code, told = run_again("tests/faults/test_faultproxy.py")
-    assert code == pytest.ExitCode.USAGE_ERROR
-    assert "too many to be run again" in told
+    assert refusal([failed()] * (MOST + 1)) == "6 tests failed: too many to be run again"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [(NAME, 0, f"PASSED ONLY WHEN RUN AGAIN {NAME}"), ("tests/unit/test_outlet.py", 4, "is not run again")],
+)
+def test_a_run_goes_by_that_and_names_them(name: str, code: int, said: str) -> None:
+    command = (sys.executable, "-m", "pytest", "--again", "--verbose", name)
+    ended = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    told = ended.stdout + ended.stderr
+    assert (ended.returncode, said in told) == (code, True), told
