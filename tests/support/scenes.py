@@ -45,12 +45,13 @@ class Scene:
 
 
 class Studio:
-    """Makes scenes at a real registry."""
+    """Makes scenes at a real registry, each in a repository that no other has, of this studio or of another."""
+
+    _repositories = (f"matrix/shop-{number}" for number in itertools.count())
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._foundry = Foundry()
-        self._repositories = (f"matrix/shop-{number}" for number in itertools.count())
 
     def scene(self, call: str, *, besides: str = "") -> Scene:
         """`besides` is another call through which the same can be found."""
