@@ -1,6 +1,7 @@
 """`navicert reconcile`: the operator, wired together."""
 
 import asyncio
+import faulthandler
 import logging
 import os
 import uuid
@@ -94,6 +95,7 @@ _REPORTS = {**REPORT_FORMS, "none": None}
 def reconcile(**options: Any) -> None:
     """Run the operator until SIGTERM. Of several, one works and the others wait for its lease."""
     configure_logging(options["log_level"])
+    faulthandler.enable()  # as in serve
     logging.getLogger("kopf").setLevel(logging.ERROR)
     namespace = options["namespace"] or own_namespace()
     connection = from_kubeconfig(options["kubeconfig"]) if options["kubeconfig"] else in_cluster()

@@ -1,6 +1,7 @@
 """`navicert serve`: the webhook, wired together."""
 
 import asyncio
+import faulthandler
 import logging
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,7 @@ def serve(**options: Any) -> None:
     names = frozenset(name for text in options["client_names"].split(",") if (name := text.strip()))
     settings = Settings(**{**options, "uncovered": Uncovered(options["uncovered"]), "client_names": names})
     outlet = configure_outlet(settings.log_level)
+    faulthandler.enable()  # where the code of a library crashes, what each thread was at is the last that is told
     expect_to_keep()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, outlet))

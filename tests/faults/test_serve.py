@@ -138,6 +138,18 @@ def test_a_registry_that_stalls_is_told_before_the_review_ends(tmp_path: Path) -
         assert 0.75 * REVIEW_SECONDS < webhook.reviews()[-1]["ms"] / 1000 < REVIEW_SECONDS
 
 
+def test_a_crash_tells_what_each_thread_was_at(tmp_path: Path) -> None:
+    with Webhook(
+        tmp_path / "webhook", "--policies", write_policies(tmp_path / "policies", objects.policy())
+    ) as running:
+        running.wait_synced()
+        running.process.signal(signal.SIGSEGV)
+        assert running.process.wait() == -signal.SIGSEGV
+        told = running.process.log.read_text()
+    assert "Fatal Python error: Segmentation fault" in told
+    assert "uvloop" in told or "runners.py" in told
+
+
 @pytest.mark.case("SVC-006")
 def test_sigterm_serves_on_unready_then_finishes_what_is_being_answered_and_exits_0(tmp_path: Path) -> None:
     with stalled_review(tmp_path, "--drain-seconds", "6") as (webhook, judged):
