@@ -3,7 +3,8 @@
 import asyncio
 import faulthandler
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -126,8 +127,7 @@ async def _serve(settings: Settings, outlet: Outlet) -> None:
         endpoints = _endpoints(settings, known, opened, metrics)
         _log.info("starting", extra={"version": __version__})
         announcer = Announcer(known.store.current, metrics.count_broken)
-        for work in (announcer.run(), certificate.run(), _settle_once(known)):
-            stack.callback(asyncio.create_task(work).cancel)
+        await stack.enter_async_context(_beside(announcer.run(), certificate.run(), _settle_once(known)))
         terms = Terms(client_names=settings.client_names, refused=metrics.count_refused_connection)
         plain = Terms(client_names=frozenset(), refused=metrics.count_refused_connection)
         app = status_app(unready=partial(_unready, known, plain), metrics=metrics)
@@ -166,6 +166,17 @@ def _unready(known: Known, terms: Terms) -> str | None:
     if terms.draining:
         return "this replica is about to end"
     return None if known.ready() else "policies are not loaded yet"
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """These go on for as long as the context lasts. One that breaks ends the process, to be started again: without it
+    a replica would serve on, and for instance take no new certificate, which nobody sees until the old one ends."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 async def _settle_once(known: Known) -> None:

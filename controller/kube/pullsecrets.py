@@ -4,6 +4,7 @@ Kubernetes documentation, "Pull an Image from a Private Registry": types kuberne
 """
 
 import asyncio
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -113,7 +114,7 @@ class PullSecrets:
         for oldest, one in list(self._known.items()):
             if one.until > _now() and over <= 0 and len(self._known) <= MAX_REMEMBERED:
                 break
-            if one.reading.done():
+            if math.isfinite(one.until):  # others are read still, or read in this very turn of the loop, and come here
                 del self._known[oldest]
                 over -= one.size
 

@@ -46,7 +46,8 @@ class Fetched:
 def fetch(source: TufSource, known: Mapping[str, str]) -> Fetched:
     """The target as the repository has it now. `known` is the metadata of the last time: none older is believed.
 
-    Blocks, for REFRESH_SECONDS and one socket timeout at most; see `fetch_aside`. Does not look into the target.
+    Blocks, for REFRESH_SECONDS and one socket timeout, or for as long as headers go on coming: the library bounds each
+    piece of them, and no more; see `fetch_aside`. Does not look into the target.
     Raises RefreshFailed.
     """
     with tempfile.TemporaryDirectory(prefix="navicert-tuf-") as name:
@@ -64,7 +65,10 @@ def fetch(source: TufSource, known: Mapping[str, str]) -> Fetched:
 
 
 async def fetch_aside(source: TufSource, known: Mapping[str, str]) -> Fetched:
-    """As `fetch`, in a thread that ends with the process: one that lost its lease waits for no repository."""
+    """As `fetch`, for REFRESH_SECONDS and two socket timeouts at most, in a thread that ends with the process.
+
+    One that lost its lease waits for no repository, and no root for that of another one.
+    """
     loop = asyncio.get_running_loop()
     fetched: asyncio.Future[Fetched] = loop.create_future()
 
@@ -87,7 +91,11 @@ async def fetch_aside(source: TufSource, known: Mapping[str, str]) -> Fetched:
                 loop.call_soon_threadsafe(settle, outcome)
 
     threading.Thread(target=run, name="tuf", daemon=True).start()
-    return await fetched
+    try:
+        async with asyncio.timeout(REFRESH_SECONDS + 2 * SOCKET_SECONDS):
+            return await fetched
+    except TimeoutError as error:
+        raise RefreshFailed(f"not done within {REFRESH_SECONDS:.0f} s") from error
 
 
 def _update(source: TufSource, folder: Path) -> str:

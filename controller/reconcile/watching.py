@@ -36,7 +36,7 @@ async def watch(connection: Connection, changed: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(changed)
 
     end = partial(_end, loop, ended)
-    operating = _operate(_registry(connection, tell, end), ending)
+    operating = partial(_operate, _registry(connection, tell, end), ending)
     threading.Thread(target=_run, args=(operating, end), name="kopf", daemon=True).start()
     try:
         error = await asyncio.shield(ended)
@@ -47,11 +47,14 @@ async def watch(connection: Connection, changed: Callable[[], None]) -> None:
     raise ApiServerUnavailable(f"the watch of policies ended: {message}") from error
 
 
-def _run(operating: Coroutine[None, None, None], end: Callable[[BaseException | None], None]) -> None:
-    with asyncio.Runner() as runner:
-        task = runner.get_loop().create_task(operating)
-        runner.get_loop().run_until_complete(asyncio.wait([task]))
-        end(task.exception())  # of whatever kind: the framework's own are private
+def _run(operating: Callable[[], Coroutine[None, None, None]], end: Callable[[BaseException | None], None]) -> None:
+    try:
+        with asyncio.Runner() as runner:
+            task = runner.get_loop().create_task(operating())
+            runner.get_loop().run_until_complete(asyncio.wait([task]))
+            end(task.exception())  # of whatever kind: the framework's own are private
+    finally:
+        end(None)  # where it was cancelled, or there was no loop to be had: nobody waits for what does not run
 
 
 async def _operate(registry: kopf.OperatorRegistry, ending: threading.Event) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -97,13 +98,17 @@ class SystemResolver(AbstractResolver):
                 future.set_result(found)
 
         def run() -> None:
-            found = _ask_system(host)
+            found: tuple[str, ...] | OSError = OSError("the lookup broke off")
             try:
-                loop.call_soon_threadsafe(end, found)
-            except RuntimeError:  # the loop is closed: nobody wants to know
-                return
+                found = _ask_system(host)
+            finally:
+                with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+                    loop.call_soon_threadsafe(end, found)
 
-        threading.Thread(target=run, name="lookup", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="lookup", daemon=True).start()
+        except RuntimeError as error:
+            end(OSError(f"no lookup: {error}"))  # the system has no thread left, and may have one for the next
         return future
 
     def _remember(self, host: str, addresses: tuple[str, ...]) -> None:

@@ -48,12 +48,17 @@ class Outlet(logging.Handler):
             self._changed.wait_for(lambda: self._waiting_bytes == 0, timeout=FLUSH_SECONDS)
 
     def _keep(self, line: bytes) -> None:
+        if self._writer is None:
+            writer = threading.Thread(target=self._write_on, name="log", daemon=True)
+            try:
+                writer.start()
+            except RuntimeError:  # the system has no thread left: whoever logs is not to break for that
+                self.dropped += 1
+                return
+            self._writer = writer
         self._waiting.append(line)
         self._waiting_bytes += len(line)
         self._changed.notify_all()
-        if self._writer is None:
-            self._writer = threading.Thread(target=self._write_on, name="log", daemon=True)
-            self._writer.start()
 
     def _write_on(self) -> None:
         while True:

@@ -38,4 +38,5 @@ class Bodies:
         while self._left < 0:
             oldest = next(iter(self._arriving))
             self._left += self._arriving.pop(oldest)
-            oldest.reschedule(asyncio.get_running_loop().time())
+            if not oldest.expired():  # its own deadline has given it up, and it has not had its turn since
+                oldest.reschedule(asyncio.get_running_loop().time())

@@ -197,11 +197,40 @@ def closed(connection: socket.socket) -> bool:
         return True
 
 
-def serve(folder: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+SERVE = ("-m", "controller.cli.main")
+SERVE_WITHOUT_MEMORY = """
+import threading
+from pathlib import Path
+from controller.cli import main
+from controller.webhook import tls
+
+read_bytes = Path.read_bytes
+
+def read_or_fail(path):
+    if threading.current_thread() is not threading.main_thread():
+        raise MemoryError
+    return read_bytes(path)
+
+Path.read_bytes, tls.POLL_SECONDS = read_or_fail, 0.1
+main.main()
+"""
+
+
+def test_what_breaks_beside_the_listeners_ends_the_replica_and_says_why(tmp_path: Path) -> None:
+    """One that served on would take no new certificate, and nobody would know until the old one ends."""
+    policies = write_policies(tmp_path / "policies", objects.policy())
+    ran = serve(tmp_path, "--policies", policies, program=("-c", SERVE_WITHOUT_MEMORY))
+    assert ran.returncode == 1
+    assert "MemoryError" in ran.stderr
+
+
+def serve(
+    folder: Path, *arguments: str | Path, program: tuple[str, str] = SERVE, **environment: str
+) -> subprocess.CompletedProcess[str]:
     certificate, key = Authority().server("127.0.0.1").write(folder, "tls")
     tls = ("--tls-cert", certificate, "--tls-key", key) if "NAVICERT_TLS_CERT" not in environment else ()
     ports = ("--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0")
-    command = [sys.executable, "-m", "controller.cli.main", "serve", *tls, *ports, *arguments]
+    command = [sys.executable, *program, "serve", *tls, *ports, *arguments]
     cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("KUBERNETES_", "NAVICERT_"))}
     root = Path(__file__).resolve().parents[2]
     return subprocess.run(

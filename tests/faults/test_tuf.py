@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from controller.reconcile.tufclient import RefreshFailed, fetch
+from controller.reconcile.tufclient import RefreshFailed, fetch, fetch_aside
 from controller.wire.policy.tuf import TufSource
 from tests.support.tufrepository import TARGET, TufRepository
 
@@ -117,3 +121,37 @@ def test_a_repository_that_drips_is_left_when_the_time_is_up(
     monkeypatch.setattr("controller.reconcile.tufclient.REFRESH_SECONDS", -1.0)
     with pytest.raises(RefreshFailed, match="not done within"):
         fetch(source(repository), {})
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A server whose headers never end, and come one by one."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as connections:
+        ended = threading.Event()
+
+        def drip() -> None:
+            connection = connections.enter_context(listening.accept()[0])
+            with suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not ended.wait(0.05):
+                    connection.sendall(b"X-More: y\r\n")
+
+        dripper = threading.Thread(target=drip)
+        dripper.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        ended.set()
+        dripper.join()
+
+
+async def test_a_repository_whose_headers_drip_keeps_no_other_root_from_being_refreshed(
+    repository: TufRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.reconcile.tufclient.REFRESH_SECONDS", 0.5)
+    monkeypatch.setattr("controller.reconcile.tufclient.SOCKET_SECONDS", 1)
+    with dripping() as url:
+        async with asyncio.timeout(20):
+            with pytest.raises(RefreshFailed, match="not done within"):
+                await fetch_aside(TufSource(url=url, root=repository.root, target=TARGET), {})
+    for thread in threading.enumerate():
+        if thread.name == "tuf":
+            thread.join(60)

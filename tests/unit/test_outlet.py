@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -78,3 +79,20 @@ def test_a_reader_that_is_gone_costs_lines_and_no_error(pipe: tuple[int, int]) -
     while outlet.dropped < 2 and time.monotonic() < until:
         time.sleep(0.01)
     assert outlet.dropped == 2
+
+
+def test_a_line_that_gets_no_thread_to_wait_in_is_counted_and_the_next_one_tries_again(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = Outlet(pipe[1])
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", no_thread)
+        outlet.handle(record("x" * 100_000))
+    assert outlet.dropped == 1
+    outlet.handle(record("y" * 100_000))
+    assert taken(pipe[0], 100_001) == b"y" * 100_000 + b"\n"
+
+
+def no_thread(_thread: threading.Thread) -> None:
+    """What Python says where the system has none left."""
+    raise RuntimeError("can't start new thread")

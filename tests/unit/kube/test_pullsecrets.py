@@ -183,3 +183,25 @@ async def test_what_is_remembered_is_bounded_in_number_and_in_bytes(monkeypatch:
     monkeypatch.setattr(module, "MAX_REMEMBERED", 100)
     monkeypatch.setattr(module, "MAX_REMEMBERED_BYTES", 7_000)
     assert await kept() == 7
+
+
+async def test_of_more_secrets_than_are_remembered_that_come_in_one_moment_the_last_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
+    broken = list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context["exception"]))
+    server = Server()
+    server.answering.clear()
+    names = [f"pull{number}" for number in range(4)]
+    for name in names:
+        server.objects[PATH.removesuffix("pull") + name] = secret(config_of(name), name=name)
+    secrets = PullSecrets(server)
+    reading = [asyncio.create_task(secrets.config("shop", name)) for name in names]
+    await asyncio.sleep(0.01)
+    server.answering.set()
+    assert [user_of(await one) for one in reading] == names
+    await asyncio.sleep(0)
+    assert broken == []
+    assert user_of(await secrets.config("shop", names[-1])) == names[-1]
+    assert len(server.asked) == len(names)

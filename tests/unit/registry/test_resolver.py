@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from controller.registry import resolver as module
-from controller.registry.resolver import ADDRESSES, SystemResolver
+from controller.registry.resolver import ADDRESSES, LOOKUPS, SystemResolver
 
 SLACK_SECONDS = 20.0
 
@@ -33,6 +33,8 @@ class System:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         if host.startswith("empty"):
             raise UnicodeError("label too long")
+        if host.startswith("broken"):
+            raise MemoryError
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in self.addresses]
 
 
@@ -119,3 +121,36 @@ async def test_of_many_addresses_only_the_first_are_connected_to(system: System)
     found = await SystemResolver().resolve("a.example", 443)
     assert [result["host"] for result in found] == list(system.addresses[:ADDRESSES])
     assert await SystemResolver().resolve("a.example", 443, socket.AF_INET6) == []
+
+
+async def test_a_lookup_that_gets_no_thread_is_told_and_takes_nothing_from_the_next(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = SystemResolver()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", no_thread)
+        for _ in range(LOOKUPS + 1):
+            with pytest.raises(OSError, match="can't start new thread"):
+                await resolver.addresses("a.example")
+    assert await resolver.addresses("a.example") == ("192.0.2.1",)
+
+
+def no_thread(_thread: threading.Thread) -> None:
+    """What Python says where the system has none left."""
+    raise RuntimeError("can't start new thread")
+
+
+async def test_a_lookup_that_breaks_is_told_and_takes_nothing_from_the_next(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: seen.append(told.exc_type.__name__))
+    resolver = SystemResolver()
+    for _ in range(LOOKUPS + 1):
+        with pytest.raises(OSError, match="broke off"):
+            await resolver.addresses("broken.example")
+    assert await resolver.addresses("a.example") == ("192.0.2.1",)
+    for thread in threading.enumerate():
+        if thread.name == "lookup":
+            thread.join(SLACK_SECONDS)
+    assert seen == ["MemoryError"] * (LOOKUPS + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -57,3 +58,23 @@ async def test_what_is_complete_or_was_given_up_takes_no_room() -> None:
         leaving.cancel()
         ended = await asyncio.gather(dawdling, leaving, return_exceptions=True)
         assert [type(one) for one in ended] == [Refused, asyncio.CancelledError]
+
+
+async def test_whoever_takes_the_room_of_a_body_whose_deadline_just_passed_goes_on() -> None:
+    bodies, loop = Bodies(100), asyncio.get_running_loop()
+    until, broken = loop.time() + 0.05, list[object]()
+    loop.set_exception_handler(lambda _, context: broken.append(context["exception"]))
+
+    async def dawdle() -> None:
+        async with bodies.arriving(until) as count:
+            count(80)
+            await asyncio.sleep(60)
+
+    dawdling = asyncio.create_task(dawdle())
+    await asyncio.sleep(0)
+    async with bodies.arriving(until + 60) as count:
+        loop.call_at(until + 0.001, count, 80)  # in the same turn of the loop as the end of the deadline
+        time.sleep(0.1)  # noqa: ASYNC251 (both times pass before the loop looks again)
+        with pytest.raises(TimeoutError):
+            await dawdling
+    assert broken == []
