@@ -141,7 +141,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
                 unsigned=unsigned,
             )
             running.secret("pull")
+            registry.tag(good, "probe")
             wait_until(lambda: unknown(running.pod()))
+            probe = f"{good.host}/{good.repository}:probe"
+            wait_until(lambda: admitted(running.pod("pull", image=probe)))  # what pins is in force, too
             yield running
 
 
