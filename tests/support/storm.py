@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 from tests.support.controlplane import Credentials
 from tests.support.processes import wait_until
+from tests.support.pulse import Pulse
 from tests.support.reviews import container
 
 DENIED = "denied the request"  # how an API server quotes a webhook that answered
-LATE = ("DeadlineExceeded", "RegistryUnavailable")  # what a machine that stands still makes of any gathering
+IGNORANCE = ("DeadlineExceeded", "RegistryUnavailable")  # what is told of a gathering that took too long
 REQUEST_SECONDS = 30.0
 PAUSE_SECONDS = 0.05  # after an answer that never came: nobody hammers a closed door
 
@@ -37,11 +38,13 @@ class Answered(Enum):
     UNJUDGED = "the API server did not reach the webhook"
     UNPINNED = "the API server did not reach the webhook that pins, and the tag was refused"
     NO_API_SERVER = "the API server did not answer, or could not work"
+    STOOD_STILL = "one of the four before, while the machine stood still"
 
 
 RIGHT = frozenset({Answered.ADMITTED, Answered.REFUSED})
 WRONG = frozenset({Answered.WRONGLY_ADMITTED, Answered.WRONGLY_REFUSED})
 OUTAGE = frozenset({Answered.UNJUDGED, Answered.UNPINNED, Answered.NO_API_SERVER})
+LATE = OUTAGE | {Answered.UNKNOWN}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class Expected:
         if DENIED in message:
             if self.word is not None and self.word in message and status == HTTPStatus.FORBIDDEN:
                 return Answered.REFUSED
-            late = status == HTTPStatus.SERVICE_UNAVAILABLE and any(reason in message for reason in LATE)
+            late = status == HTTPStatus.SERVICE_UNAVAILABLE and any(reason in message for reason in IGNORANCE)
             return Answered.UNKNOWN if late else Answered.WRONGLY_REFUSED
         return Answered.UNJUDGED if "calling webhook" in message else Answered.NO_API_SERVER
 
@@ -102,6 +105,7 @@ class Storm:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._phase = "before"
+        self._pulse = Pulse()
         self._clients = 0
         self._right = Counter[int]()  # answers in a row, by client: since the last that was not right, to whomever
         self.tally = tally
@@ -111,14 +115,15 @@ class Storm:
         """Meanwhile so many clients create pods. What is answered outside of a phase counts as `before`."""
         self._clients = clients
         threads = [threading.Thread(target=self._create_on, args=(number,)) for number in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
+        with self._pulse.beating():
             for thread in threads:
-                thread.join()
+                thread.start()
+            try:
+                yield
+            finally:
+                self._ended.set()
+                for thread in threads:
+                    thread.join()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -152,11 +157,11 @@ class Storm:
                 status, message = self._create(connection, expected.image)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                self._count(number, Answered.NO_API_SERVER, type(error).__name__, time.monotonic() - started)
+                self._count(number, Answered.NO_API_SERVER, type(error).__name__, started)
                 time.sleep(PAUSE_SECONDS)
                 continue
             kind = expected.answered(status, message)
-            self._count(number, kind, f"{status} {message}", time.monotonic() - started)
+            self._count(number, kind, f"{status} {message}", started)
 
     def _create(self, connection: http.client.HTTPSConnection, image: str) -> tuple[int, str]:
         document = {
@@ -169,7 +174,10 @@ class Storm:
         answer = connection.getresponse()
         return answer.status, _message(answer.read())
 
-    def _count(self, number: int, kind: Answered, told: str, seconds: float) -> None:
+    def _count(self, number: int, kind: Answered, told: str, started: float) -> None:
+        seconds = time.monotonic() - started
+        if kind in LATE and self._pulse.stood_still(started):
+            kind = Answered.STOOD_STILL
         with self._lock:
             if kind not in RIGHT:
                 self._right.clear()
