@@ -26,7 +26,7 @@ from controller.reconcile.reports import Reports
 from controller.reconcile.roots import RootRefresher
 from controller.reconcile.scan import Scan
 from controller.reconcile.statuses import Statuses
-from controller.reconcile.watching import watch
+from controller.reconcile.watching import wait_listed, watch
 from controller.registry.credentials import Credentials
 from controller.settings import Address
 from controller.wire.registries import Registries
@@ -168,8 +168,11 @@ def _scan(client: ApiClient, settings: OperatorSettings, elector: Elector, parts
 
 
 async def _watch_when_looked(connection: Connection, statuses: Statuses) -> None:
-    """Only once everything was listed is it known that the kinds are there, which the framework looks for once."""
+    """Only once everything was listed is it known that the kinds are there, and later where the framework looks for
+    them, once."""
     await statuses.looked.wait()
+    async with ApiClient(connection) as client:
+        await wait_listed(client)
     await watch(connection, statuses.wake)
 
 

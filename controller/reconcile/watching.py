@@ -6,6 +6,7 @@ keep progress, annotations or finalizers for.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -15,17 +16,46 @@ import kopf
 
 from controller.core.errors import ApiServerUnavailable
 from controller.core.text import printable
+from controller.kube.client import ApiClient
 from controller.kube.connection import Connection
 from controller.kube.session import open_session
 from controller.wire.policy import GROUP, KINDS, VERSION
 
 STOP_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def wait_listed(client: ApiClient) -> None:
+    """Return once the API server lists our kinds where the framework looks for them, as it does after serving them.
+
+    A kind that the framework did not find then would be watched by nobody. Never raises: an API server that does not
+    answer is asked again.
+    """
+    told = False
+    while not await _listed(client):
+        if not told:
+            _log.info("kinds not listed yet", extra={"group": GROUP})
+            told = True
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _listed(client: ApiClient) -> bool:
+    try:
+        groups = await client.get("/apis") or {}
+        listed = await client.get(f"/apis/{GROUP}/{VERSION}") or {}
+    except ApiServerUnavailable:
+        return False
+    if GROUP not in {one.get("name") for one in groups.get("groups") or ()}:
+        return False
+    return {kind.plural for kind in KINDS.values()} <= {one.get("name") for one in listed.get("resources") or ()}
 
 
 async def watch(connection: Connection, changed: Callable[[], None]) -> None:
     """Call `changed`, in this task's loop, after each event of the five kinds, until cancelled.
 
-    The kinds must be there: the framework looks for them once. Raises ApiServerUnavailable when it gives up. The
+    The kinds must be listed: the framework looks for them once. Raises ApiServerUnavailable when it gives up. The
     thread ends within STOP_SECONDS or with the process.
     """
     loop = asyncio.get_running_loop()

@@ -66,7 +66,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
             running = Cluster(
                 client=client, webhook=webhook, good=good, unsigned=unsigned, foreign=foreign, registry=registry
             )
-            in_force(lambda: running.create_pod(unsigned.reference)[0] == HTTPStatus.FORBIDDEN)
+            in_force(lambda: refused_by_policy(running))
             yield running
 
 

@@ -92,7 +92,12 @@ def registered(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) ->
                 "caBundle": base64.b64encode(recorder.authority).decode(),
             }
         assert plane.client().patch(path, {"webhooks": webhooks})[0] == HTTPStatus.OK
-    wait_until(lambda: bool(create(plane.client(), "pods", pod()) and recorder.taken()))
+
+    def asked() -> set[str]:
+        create(plane.client(), "pods", pod())
+        return {path for path, _, _ in recorder.taken()}
+
+    wait_until(lambda: asked() == {"/pin", "/validate"})  # the API server learns of one after the other
     yield recorder
     recorder.close()
 

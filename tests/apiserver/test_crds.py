@@ -1,8 +1,6 @@
 """The generated definitions on a real API server: taken, strict, and never pruning what they don't know."""
 
 import copy
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
 from tests.support.objects import Document, builder, exception, named_key, policy, root
 from tests.support.plainyaml import read_yaml
+from tests.support.processes import wait_until
 
 CRDS = Path(__file__).resolve().parents[2] / "charts" / "navicert" / "crds"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -31,21 +30,21 @@ def serve_kinds(controlplane: ControlPlane) -> Client:
         definition = read_yaml(path.read_text())
         status, body = client.apply(f"{DEFINITIONS}/{definition['metadata']['name']}", definition)
         assert status in (200, 201), body
-    wait_for(lambda: all(established(client, kind.plural) for kind in KINDS.values()))
-    wait_for(lambda: all(client.get(f"{GROUP}/{kind.plural}")[0] == 200 for kind in KINDS.values()))
+    wait_until(lambda: all(established(client, kind.plural) for kind in KINDS.values()))
+    wait_until(lambda: all(client.get(f"{GROUP}/{kind.plural}")[0] == 200 for kind in KINDS.values()))
+    wait_until(lambda: {kind.name for kind in KINDS.values()} <= listed(client).keys())
     return client
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 180
-    while not condition():
-        assert time.monotonic() < deadline, "not within 180 s"
-        time.sleep(0.1)
+def listed(client: Client) -> dict[str, Document]:
+    """The kinds that the API server names, which it may do after it serves them."""
+    resources = client.get(GROUP)[1].get("resources", ())
+    return {one["kind"]: one for one in resources if "/" not in one["name"]}
 
 
 def established(client: Client, plural: str) -> bool:
     _, body = client.get(f"{DEFINITIONS}/{plural}.navicert.dev")
-    conditions = {one["type"]: one for one in body.get("status", {}).get("conditions", ())}
+    conditions = {one["type"]: one for one in body.get("status", {}).get("conditions") or ()}  # null at first
     problems = conditions.get("NonStructuralSchema", {"message": ""})["message"]
     assert not problems
     return bool(conditions.get("Established", {}).get("status") == "True")
@@ -323,8 +322,7 @@ def test_status_is_a_subresource(client: Client) -> None:
 
 
 def test_names_and_columns_are_served(client: Client) -> None:
-    _, body = client.get(GROUP)
-    served = {one["kind"]: one for one in body["resources"] if "/" not in one["name"]}
+    served = listed(client)
     for kind in KINDS.values():
         assert served[kind.name]["shortNames"] == [kind.short]
         assert served[kind.name]["categories"] == ["navicert"]

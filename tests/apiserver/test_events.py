@@ -69,6 +69,7 @@ def cluster(
         register(client, webhook.admission, issuer.certificate)
         unsigned = registry.push_image("events/web", content=b"unsigned")
         wait_until(lambda: create(client, "probe", unsigned.reference, query="?dryRun=All") == 403)
+        wait_until(lambda: pinned(client, f"{registry.host}/events/web:v1"))
         assert create(client, "web", f"{registry.host}/events/web:v1") == HTTPStatus.CREATED
         wait_until(lambda: bool(client.get(REPLICA_SETS)[1]["items"]))  # judged by what the tag was
         registry.tag(unsigned, "v1")
@@ -82,6 +83,18 @@ def create(client: Client, name: str, image: str, *, query: str = "") -> int:
     spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
     document = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
     return client.create(f"{DEPLOYMENTS}{query}", document)[0]
+
+
+def pinned(client: Client, tag: str) -> bool:
+    """Whether a pod with this tag is admitted, and so the webhook that pins is asked, too."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "probe"},
+        "spec": {"containers": [container(tag)]},
+    }
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods?dryRun=All"
+    return client.create(path, document)[0] == HTTPStatus.CREATED
 
 
 @pytest.mark.case("SVC-016")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from controller.kube.client import ApiClient
+from controller.kube.connection import from_kubeconfig
+from controller.reconcile.watching import wait_listed
 from tests.support.chart import rules
 from tests.support.controlplane import Client, ControlPlane
+from tests.support.plainyaml import kinds
 from tests.support.processes import wait_until
 from tests.support.rights import grant
 
@@ -54,11 +60,16 @@ def installed(client: Client) -> set[str]:
     return {one["metadata"]["name"] for one in client.get(DEFINITIONS)[1]["items"]}
 
 
+def wait_served(client: Client, plural: str) -> None:
+    """An API server serves a kind a moment after it has established it."""
+    wait_until(lambda: client.get(f"/apis/wgpolicyk8s.io/v1alpha2/{plural}")[0] == 200)
+
+
 def test_all_kinds_are_served_when_it_ends_and_an_older_one_is_brought_up_to_date(plane: ControlPlane) -> None:
     client = plane.client()
     assert install_kinds(plane).returncode == 0
     assert installed(client) == OWN | REPORTS | {"slsaexceptions.navicert.dev"}
-    wait_until(lambda: client.get("/apis/wgpolicyk8s.io/v1alpha2/clusterpolicyreports")[0] == 200)
+    wait_served(client, "clusterpolicyreports")
     path = f"{DEFINITIONS}/trustroots.navicert.dev"
     names = client.get(path)[1]["spec"]["names"]
     assert client.patch(path, {"spec": {"names": {**names, "shortNames": ["older"]}}})[0] == 200
@@ -99,6 +110,7 @@ def test_a_report_is_kept_as_it_was_written(plane: ControlPlane) -> None:
         "results": [result],
     }
     path = "/apis/wgpolicyk8s.io/v1alpha2/namespaces/default/policyreports"
+    wait_served(client, "policyreports")
     status, stored = client.request("POST", f"{path}?fieldValidation=Strict", report)
     assert status == 201, stored
     assert stored["results"] == [result]
@@ -118,3 +130,37 @@ def test_a_right_that_is_lacking_is_told_and_ends_with_ignorance(plane: ControlP
     assert "reports.openreports.io" in told.stderr
     assert "403" in told.stderr
     assert not installed(plane.client()) & OPEN_REPORTS
+
+
+async def test_kinds_are_looked_for_until_every_one_is_listed(
+    plane: ControlPlane, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is not there when the framework looks would not be watched for as long as the operator runs."""
+    client = plane.client()
+
+    def install(definition: dict[str, Any]) -> None:
+        assert client.apply(f"{DEFINITIONS}/{definition['metadata']['name']}", definition)[0] == 201
+
+    *most, last = kinds()
+    for definition in most:
+        install(definition)
+    wait_until(lambda: listed(client) == names_of(most))
+    async with ApiClient(from_kubeconfig(plane.admin_kubeconfig)) as api:
+        caplog.set_level("INFO")
+        waiting = asyncio.create_task(wait_listed(api))
+        while not waiting.done() and "kinds not listed yet" not in caplog.messages:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert not waiting.done()
+        install(last)
+        await waiting
+    assert listed(client) == names_of([*most, last])
+    assert "navicert.dev" in {one["name"] for one in client.get("/apis")[1]["groups"]}
+
+
+def names_of(definitions: list[dict[str, Any]]) -> set[str]:
+    return {one["spec"]["names"]["plural"] for one in definitions}
+
+
+def listed(client: Client) -> set[str]:
+    status, body = client.get("/apis/navicert.dev/v1alpha1")
+    return {one["name"] for one in body["resources"] if "/" not in one["name"]} if status == 200 else set()

@@ -152,4 +152,9 @@ def deny_statuses_of(client: Client, name: str) -> None:
         }
         assert client.create(f"{group}{plural}", document)[0] == HTTPStatus.CREATED
     path = f"{API}/clusterslsapolicies/{name}/status?dryRun=All"
-    wait_until(lambda: client.patch(path, {"status": {"conditions": []}})[0] != HTTPStatus.OK)
+
+    def denied() -> bool:
+        status, body = client.patch(path, {"status": {"conditions": []}})
+        return status == HTTPStatus.UNPROCESSABLE_ENTITY and "'denying' denied request" in body["message"]
+
+    wait_until(denied)

@@ -141,7 +141,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cosign: Cosign) -> Iterato
                 unsigned=unsigned,
             )
             running.secret("pull")
+            registry.tag(good, "probe")
             wait_until(lambda: unknown(running.pod()))
+            probe = f"{good.host}/{good.repository}:probe"
+            wait_until(lambda: admitted(running.pod("pull", image=probe)))  # what pins is in force, too
             yield running
 
 
@@ -282,8 +285,13 @@ def test_the_scan_judges_what_runs_as_admission_did_where_it_may(
     assert status == HTTPStatus.CREATED, created
     asked: tuple[str | Path, ...] = ("scan", "--kubeconfig", cluster.plane.admin_kubeconfig, "--output", "json")
     asked += ("--registries", cluster.registries, *(["--pod-pull-secrets"] if pulling else []))
-    told = json.loads(Commands(tmp_path, monkeypatch, capsys)(*asked).out)
-    name = created["metadata"]["name"]
-    (found,) = (one for one in told["workloads"] if one["name"] == name)
-    reasons = [finding["reason"] for image in found["images"] for finding in image["findings"]]
+    reasons: list[str] = []
+
+    def answered() -> bool:
+        told = json.loads(Commands(tmp_path, monkeypatch, capsys)(*asked).out)
+        (found,) = (one for one in told["workloads"] if one["name"] == created["metadata"]["name"])
+        reasons[:] = [finding["reason"] for image in found["images"] for finding in image["findings"]]
+        return "RegistryUnavailable" not in reasons
+
+    wait_until(answered)  # a registry that stood still is asked again
     assert reasons == ["Satisfied" if pulling else "RegistryDenied"]

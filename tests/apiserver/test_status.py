@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import Client, ControlPlane
-from tests.support.operator import API, HOME, ROOT, VALIDATING, Operator, install, make_ready, put
+from tests.support.operator import API, HOME, MUTATING, ROOT, VALIDATING, Operator, install, make_ready, put
 from tests.support.processes import wait_until
 from tests.support.reportkinds import POLICY_REPORTS, install_reports
 from tests.support.rights import grant
@@ -23,6 +23,7 @@ from tests.support.running import create, pod, running
 from tests.support.tools import Kubectl
 
 REPORTS = "/apis/wgpolicyk8s.io/v1alpha2/policyreports"
+JUDGED = (("ClusterSLSAPolicy", "production"), ("ClusterSLSAPolicy", "lost"), ("SLSAException", "legacy"))
 IMAGE = f"127.0.0.1:1/acme/web@sha256:{'a' * 64}"  # nobody answers there
 
 Document = dict[str, Any]
@@ -75,7 +76,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             replica(client, component)
         make_ready(client)
         with Operator(plane, folder / "operator") as operator:
-            wait_until(lambda: bool(client.get(VALIDATING)[1].get("webhooks")))
+            for path in (VALIDATING, MUTATING):
+                wait_until(lambda one=path: bool(client.get(one)[1].get("webhooks")))  # type: ignore[misc]
+            for kind, name in JUDGED:
+                path = f"{API}/{KINDS[kind].plural}/{name}/status"
+                wait_until(lambda one=path: bool(client.get(one)[1].get("status")))  # type: ignore[misc]
             wait_until(lambda: bool(client.get(REPORTS)[1]["items"]))
             kubectl = Kubectl(folder, plane.admin_kubeconfig)
             yield Scene(plane=plane, client=client, kubectl=kubectl, operator=operator)

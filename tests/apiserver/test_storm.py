@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import signal
 import sys
 import time
@@ -31,6 +30,7 @@ from tests.support.storm import OUTAGE, RIGHT, WRONG, Answered, Expected, Storm,
 from tests.support.webhook import Webhook
 
 CLIENTS = 20
+DRAIN_SECONDS = 10  # longer than by default: a busy machine is slower to let everybody know that a replica goes
 AUTHORITY, SERVING = f"{SECRETS}/{NAME}-authority", f"{SECRETS}/{NAME}-tls"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 LIVE = 'navicert_serving_certificate_loads_total{result="live"}'
@@ -112,14 +112,18 @@ class Cluster:
             self.add_operator()
 
     def leading(self) -> Operator:
-        """The one whose identity the lease has, once that is so."""
+        """The one whose identity the lease has, once that is so. Those that ended by themselves are revived until then,
+        for whoever lost the lease may not have noticed before."""
+        found: list[Operator] = []
 
-        def found() -> list[Operator]:
+        def has_the_lease() -> bool:
+            self.revive_operators()
             holder = self.client.get(LEASE)[1].get("spec", {}).get("holderIdentity")
-            return [one for one in self.operators if one.identity == holder]
+            found[:] = [one for one in self.operators if one.identity == holder]
+            return bool(found)
 
-        wait_until(lambda: bool(found()))
-        return found()[0]
+        wait_until(has_the_lease)
+        return found[0]
 
     def reload(self) -> None:
         """Mounts what the Secret holds, and waits until it is served."""
@@ -187,7 +191,10 @@ def cluster(tmp_path: Path, cosign: Cosign) -> Iterator[Cluster]:
             tagged=f"{good.host}/{good.repository}:v1",
             unsigned=unsigned,
             folder=tmp_path,
-            arguments=("--kubeconfig", service_account(plane), "--registries", registries),
+            arguments=(
+                *("--kubeconfig", service_account(plane), "--registries", registries),
+                *("--drain-seconds", str(DRAIN_SECONDS)),
+            ),
         )
         stack.callback(running.stop)
         for _ in range(2):
@@ -265,11 +272,11 @@ def restart_etcd(cluster: Cluster) -> None:
 
 def kill_leader(cluster: Cluster) -> None:
     """Policies count without it, and the other one takes over."""
-    cluster.revive_operators()
     leading = cluster.leading()
-    os.kill(leading.process.pid, signal.SIGKILL)
+    leading.stop()
+    cluster.operators.remove(leading)
     edit_policies(cluster)
-    wait_until(lambda: cluster.leading() is not leading)
+    cluster.leading()
 
 
 EVENTS = {
@@ -308,7 +315,7 @@ def test_every_answer_is_right_whatever_happens_and_only_without_an_api_server_i
                     happen(cluster)
     finally:
         sys.stdout.write("\n".join(("", *tally.lines(), "")))
-    assert tally.of(*WRONG) == 0
+    assert tally.of(*WRONG, Answered.UNKNOWN) == 0
     assert {phase for phase, counts in tally.counts.items() if any(counts[kind] for kind in OUTAGE)} <= {*RESTARTED}
     assert all(counts[kind] >= 10 for phase, counts in tally.counts.items() if phase != "before" for kind in RIGHT)
     found = images_in(cluster.client.get(PODS)[1])

@@ -90,7 +90,7 @@ def test_it_holds_once_the_operator_registered_a_replica_that_answers_and_no_lon
         wait_until(lambda: bool(client.get(VALIDATING)[1].get("webhooks")))
         status, told = tried(plane, "--wait=120")
         assert status == 0, told
-        assert len(webhook.reviews("validate-policy")) >= 2
+        wait_until(lambda: len(webhook.reviews("validate-policy")) >= 2)
         stored = client.get(f"{API}/namespaces/{HOME}/slsapolicies")
         assert (stored[0], stored[1]["items"]) == (HTTPStatus.OK, [])
         webhook.stop()

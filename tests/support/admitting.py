@@ -17,6 +17,7 @@ from tests.support.reviews import container
 
 REGISTRATIONS = "/apis/admissionregistration.k8s.io/v1"
 CALLER = "apiserver"  # what the API server's client certificate is called
+MOST_SECONDS = 30  # the longest timeout that a webhook configuration can ask for
 KINDS = {
     "Pod": ("v1", "pods"),
     "ReplicationController": ("v1", "replicationcontrollers"),
@@ -43,13 +44,19 @@ def templated(kind: str, image: str, **pod_spec: Any) -> dict[str, Any]:
 
 
 def register(client: Client, address: str, ca: bytes) -> None:
-    """What judges and what pins, as the operator registers them, at this address instead of a Service's."""
+    """What judges and what pins, as the operator registers them, at this address instead of a Service's.
+
+    They are given all the time there is: what these tests are about is the answer, on a machine of any speed.
+    """
     registration = Registration(namespace=HOME, service="navicert", port=443, authorities=ca)
     for kind, rendered in (
         ("Mutating", render_mutating(registration)),
         ("Validating", render_validating(registration)),
     ):
-        webhooks = [{**one, "clientConfig": _at(address, one["clientConfig"])} for one in rendered]
+        webhooks = [
+            {**one, "clientConfig": _at(address, one["clientConfig"]), "timeoutSeconds": MOST_SECONDS}
+            for one in rendered
+        ]
         configuration = {
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": f"{kind}WebhookConfiguration",

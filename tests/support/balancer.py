@@ -44,7 +44,8 @@ class Balancer:
         self._loop.close()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = self.backends[next(self._turns) % len(self.backends)].split(":")
+        backends = self.backends  # once: another thread may replace it between two looks
+        host, port = backends[next(self._turns) % len(backends)].split(":")
         try:
             upstream, downstream = await asyncio.open_connection(host, int(port))
         except OSError:

@@ -295,7 +295,7 @@ class ControlPlane:
 def _ready(client: Client) -> bool:
     try:
         return client.get("/readyz")[0] == http.HTTPStatus.OK
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 

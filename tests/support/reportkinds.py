@@ -75,13 +75,17 @@ OPEN_REPORTS = [
 
 
 def install_reports(client: Client, definitions: list[dict[str, Any]]) -> None:
+    """Returns once all are served and listed, which the API server begins to do one after the other."""
     for one in definitions:
         status, body = client.create(DEFINITIONS, one)
         assert status == HTTPStatus.CREATED, body
         spec = one["spec"]
-        collection = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
-        wait_until(partial(_served, client, collection))
+        api, plural = f"/apis/{spec['group']}/{spec['versions'][0]['name']}", spec["names"]["plural"]
+        wait_until(partial(_served, client, api, plural))
 
 
-def _served(client: Client, path: str) -> bool:
-    return client.get(path)[0] == HTTPStatus.OK
+def _served(client: Client, api: str, plural: str) -> bool:
+    status, listed = client.get(api)
+    if status != HTTPStatus.OK or plural not in {one["name"] for one in listed["resources"]}:
+        return False
+    return client.get(f"{api}/{plural}")[0] == HTTPStatus.OK

@@ -18,9 +18,11 @@ from urllib.parse import urlsplit
 
 from tests.support.controlplane import Credentials
 from tests.support.processes import wait_until
+from tests.support.pulse import Pulse
 from tests.support.reviews import container
 
 DENIED = "denied the request"  # how an API server quotes a webhook that answered
+IGNORANCE = ("DeadlineExceeded", "RegistryUnavailable")  # what is told of a gathering that took too long
 REQUEST_SECONDS = 30.0
 PAUSE_SECONDS = 0.05  # after an answer that never came: nobody hammers a closed door
 
@@ -32,14 +34,17 @@ class Answered(Enum):
     REFUSED = "refused as it must be"
     WRONGLY_ADMITTED = "admitted, and must not be"
     WRONGLY_REFUSED = "refused, and must not be, or for another reason"
+    UNKNOWN = "refused because it could not be found out in time"
     UNJUDGED = "the API server did not reach the webhook"
     UNPINNED = "the API server did not reach the webhook that pins, and the tag was refused"
     NO_API_SERVER = "the API server did not answer, or could not work"
+    STOOD_STILL = "one of the four before, while the machine stood still"
 
 
 RIGHT = frozenset({Answered.ADMITTED, Answered.REFUSED})
 WRONG = frozenset({Answered.WRONGLY_ADMITTED, Answered.WRONGLY_REFUSED})
 OUTAGE = frozenset({Answered.UNJUDGED, Answered.UNPINNED, Answered.NO_API_SERVER})
+LATE = OUTAGE | {Answered.UNKNOWN}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +61,10 @@ class Expected:
         if "TagNotPinned" in message:
             return Answered.UNPINNED
         if DENIED in message:
-            right = self.word is not None and self.word in message and status == HTTPStatus.FORBIDDEN
-            return Answered.REFUSED if right else Answered.WRONGLY_REFUSED
+            if self.word is not None and self.word in message and status == HTTPStatus.FORBIDDEN:
+                return Answered.REFUSED
+            late = status == HTTPStatus.SERVICE_UNAVAILABLE and any(reason in message for reason in IGNORANCE)
+            return Answered.UNKNOWN if late else Answered.WRONGLY_REFUSED
         return Answered.UNJUDGED if "calling webhook" in message else Answered.NO_API_SERVER
 
 
@@ -98,52 +105,51 @@ class Storm:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._phase = "before"
+        self._pulse = Pulse()
+        self._clients = 0
+        self._right = Counter[int]()  # answers in a row, by client: since the last that was not right, to whomever
         self.tally = tally
 
     @contextmanager
     def raging(self, *, clients: int) -> Iterator[None]:
         """Meanwhile so many clients create pods. What is answered outside of a phase counts as `before`."""
+        self._clients = clients
         threads = [threading.Thread(target=self._create_on, args=(number,)) for number in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
+        with self._pulse.beating():
             for thread in threads:
-                thread.join()
+                thread.start()
+            try:
+                yield
+            finally:
+                self._ended.set()
+                for thread in threads:
+                    thread.join()
 
     @contextmanager
-    def phase(self, name: str, *, least: int = 40) -> Iterator[None]:
-        """What is answered meanwhile is counted here. It ends when all is well again: `least` right answers in a row.
+    def phase(self, name: str) -> Iterator[None]:
+        """What is answered meanwhile is counted here. It ends when all is well again: each client has had the right
+        answer for each image since anybody had another, and so waits for nothing that was asked before that.
 
         Raises TimeoutError when that does not come about.
         """
         started, self._phase = time.monotonic(), name
         yield
-        wrong, seen = self._figures()
-
-        def well() -> bool:
-            nonlocal wrong, seen
-            now_wrong, now_seen = self._figures()
-            if now_wrong != wrong:
-                wrong, seen = now_wrong, now_seen
-            return now_seen - seen >= least
-
-        wait_until(well)
+        with self._lock:
+            self._right.clear()
+        wait_until(self._well)
         self.tally.seconds[name] = time.monotonic() - started
 
-    def _figures(self) -> tuple[int, int]:
+    def _well(self) -> bool:
         with self._lock:
-            everything = sum(counts.total() for counts in self.tally.counts.values())
-            return everything - self.tally.of(*RIGHT), everything
+            return all(self._right[number] >= len(self._expected) for number in range(self._clients))
 
     def _create_on(self, number: int) -> None:
         connection = http.client.HTTPSConnection(self._address, context=self._tls, timeout=REQUEST_SECONDS)
         with closing(connection):
             self._create_over(connection, number)
 
-    def _create_over(self, connection: http.client.HTTPSConnection, turn: int) -> None:
+    def _create_over(self, connection: http.client.HTTPSConnection, number: int) -> None:
+        turn = number
         while not self._ended.is_set():
             expected, turn = self._expected[turn % len(self._expected)], turn + 1
             started = time.monotonic()
@@ -151,11 +157,11 @@ class Storm:
                 status, message = self._create(connection, expected.image)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                self._count(Answered.NO_API_SERVER, type(error).__name__, time.monotonic() - started)
+                self._count(number, Answered.NO_API_SERVER, type(error).__name__, started)
                 time.sleep(PAUSE_SECONDS)
                 continue
             kind = expected.answered(status, message)
-            self._count(kind, f"{status} {message}", time.monotonic() - started)
+            self._count(number, kind, f"{status} {message}", started)
 
     def _create(self, connection: http.client.HTTPSConnection, image: str) -> tuple[int, str]:
         document = {
@@ -168,8 +174,14 @@ class Storm:
         answer = connection.getresponse()
         return answer.status, _message(answer.read())
 
-    def _count(self, kind: Answered, told: str, seconds: float) -> None:
+    def _count(self, number: int, kind: Answered, told: str, started: float) -> None:
+        seconds = time.monotonic() - started
+        if kind in LATE and self._pulse.stood_still(started):
+            kind = Answered.STOOD_STILL
         with self._lock:
+            if kind not in RIGHT:
+                self._right.clear()
+            self._right[number] += kind in RIGHT
             phase = self._phase
             self.tally.counts[phase][kind] += 1
             self.tally.told.setdefault((phase, kind), told[:300])

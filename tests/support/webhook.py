@@ -74,9 +74,8 @@ class Webhook:
     def rotate(self, *, key_of_another: bool = False) -> None:
         """Puts a new certificate of the same authority on disk, with its key or with one that does not fit."""
         fresh = self.authority.server(ADDRESS)
-        fresh.write(self.folder, "webhook")
-        if key_of_another:
-            (self.folder / "webhook.key").write_bytes(self.authority.server(ADDRESS).key)
+        key = self.authority.server(ADDRESS).key if key_of_another else fresh.key
+        Identity(certificate=fresh.certificate, key=key).write(self.folder, "webhook")
 
     def ask_status(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         """One request at the status port."""
