@@ -106,7 +106,7 @@ def test_a_webhook_that_verifies_no_signature_is_found_out(tmp_path: Path) -> No
 
 
 def ended_by(number: signal.Signals, folder: Path) -> tuple[int, str]:
-    """How the demo ends that gets this signal while it asks, and what it says; one that was done before is run again."""
+    """How the demo ends that gets this signal while it asks, and what it says; one that was done before runs again."""
     code, said = 0, ""
     for _ in range(TRIES):
         with running(folder) as child:

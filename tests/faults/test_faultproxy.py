@@ -28,8 +28,8 @@ def image(referrers_registry: Registry) -> Pushed:
     return referrers_registry.push_image("faultproxy/shop", "v1")
 
 
-async def asked(proxy: FaultProxy, path: str, timeout: aiohttp.ClientTimeout = PATIENT) -> tuple[int, bytes]:
-    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+async def asked(proxy: FaultProxy, path: str, patience: aiohttp.ClientTimeout = PATIENT) -> tuple[int, bytes]:
+    async with aiohttp.ClientSession(timeout=patience, auto_decompress=False) as session:
         url = f"http://{proxy.host}/v2/faultproxy/shop/{path}"
         async with session.get(url, headers={"Accept": ACCEPT}, allow_redirects=False) as answer:
             return answer.status, await answer.read()
