@@ -26,6 +26,7 @@ from tests.support.foundry import Foundry
 from tests.support.keyless import Harvest, harvest
 from tests.support.registries import Cosign, Kind, Registry
 from tests.support.secondrun import PURE_TIERS, Failed, refusal
+from tests.support.standstill import UnhurriedLoop
 from tests.support.tools import Helm
 
 settings.register_profile("whole", deadline=None)  # a busy machine is slow, not wrong
@@ -73,9 +74,12 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
     return None
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], PatientLoop]]:
-    """Has every asynchronous test end after its connections."""
-    return {"patient": PatientLoop}
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], PatientLoop]]:
+    """Has every asynchronous test end after its connections, and outlive a machine that stands still where it has any.
+
+    The pure ones have none, and some of them ask what becomes of deadlines when a callback takes long.
+    """
+    return {"patient": PatientLoop if tier(item) in PURE_TIERS else UnhurriedLoop}
 
 
 def skips_fail(config: pytest.Config) -> bool:

@@ -78,6 +78,7 @@ async def _run(screen: Screen, output: Format, *, keep: bool) -> Sequence[Row]:
         with screen.progress("starting a registry and the webhook") as tell:
             stage = await running.enter_async_context(set_stage(folder))
             rows = await ask_all(stage, tell)
+        interrupt = _interrupt() if keep else None  # heeded before anybody is told that it is kept
         if output is Format.JSON:
             screen.document(_document(rows) | (_running_document(stage) if keep else {}))
         else:
@@ -86,15 +87,16 @@ async def _run(screen: Screen, output: Format, *, keep: bool) -> Sequence[Row]:
             _show_running(screen, stage, rows)
         elif output is Format.TEXT:
             _show_next(screen)
-        if keep:
-            await _interrupted()
+        if interrupt is not None:
+            await interrupt.wait()
     return rows
 
 
-async def _interrupted() -> None:
+def _interrupt() -> asyncio.Event:
+    """Set when the user interrupts, which then ends nothing by itself."""
     interrupt = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt.set)
-    await interrupt.wait()
+    return interrupt
 
 
 def show(screen: Screen, rows: Sequence[Row]) -> None:

@@ -17,7 +17,7 @@ import aiohttp
 from controller.demo.folder import DemoFolder
 from controller.demo.registry import LOOPBACK
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0  # a busy machine takes long to start a program; one that ends is told of at once
 POLL_SECONDS = 0.02
 ANSWER_SECONDS = 30.0  # the longest timeout that a webhook configuration can ask for
 LOG_TAIL_CHARACTERS = 2000

@@ -34,12 +34,12 @@ async def install_kinds(client: ApiClient, *, reports: str) -> None:
     for definition in (*own, *lacking):
         await _apply(client, definition)
         _log.info("kind installed", extra={"definition": _name(definition)})
-    async with asyncio.timeout(SERVED_SECONDS):
-        try:
+    try:
+        async with asyncio.timeout(SERVED_SECONDS):
             for definition in (*own, *lacking):
                 await _served(client, definition)
-        except TimeoutError as error:
-            raise ApiServerUnavailable(f"a kind is not served after {SERVED_SECONDS:.0f} s") from error
+    except TimeoutError as error:
+        raise ApiServerUnavailable(f"a kind is not served after {SERVED_SECONDS:.0f} s") from error
 
 
 async def _apply(client: ApiClient, definition: Object) -> None:
@@ -66,9 +66,7 @@ async def _served(client: ApiClient, definition: Object) -> None:
 def _established(definition: Object | None) -> bool:
     status = (definition or {}).get("status")
     conditions = status.get("conditions") if isinstance(status, dict) else None  # null at first
-    return any(
-        one.get("type") == "Established" and one.get("status") == "True" for one in conditions or ()
-    )  # null at first
+    return any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions or ())
 
 
 def _name(definition: Object) -> str:

@@ -95,5 +95,5 @@ def test_nothing_of_it_is_left_after_the_pages_commands(client: Client, shell: K
     pasted(shell, install.text)
     done = pasted(shell, leave.text)
     assert done.returncode == 0, done.stderr
-    assert client.get(f"{API}/clusterslsapolicies")[0] == 404
+    wait_until(lambda: client.get(f"{API}/clusterslsapolicies")[0] == 404)
     assert client.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/navicert-webhook")[0] == 404

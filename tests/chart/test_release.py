@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.chart.foreignkinds import install_foreign_kinds
+from controller.wire.policy import KINDS
+from tests.chart.foreignkinds import SPECS, install_foreign_kinds
 from tests.chart.valuesets import VALUES, rendered
 from tests.support.chart import CHART, NAMESPACE, Document, filled_in, rights
+from tests.support.cluster import install_kinds
 from tests.support.controlplane import Answer, Client, ControlPlane
-from tests.support.plainyaml import read_yaml
+from tests.support.processes import wait_until
 from tests.support.tools import Helm
 
 pytestmark = pytest.mark.slow
@@ -33,13 +35,12 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def client(plane: ControlPlane) -> Client:
-    for path in sorted((CHART / "crds").glob("*.yaml")):
-        document = read_yaml(path.read_text())
-        name = document["metadata"]["name"]
-        assert (
-            plane.client().apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document)[0] < 300
-        )
+    """All kinds are served, and told of to who asks what there is, which helm goes by: that comes later."""
+    install_kinds(plane.client())
     install_foreign_kinds(plane.client())
+    foreign = [{"apiVersion": f"{group}/v1", "kind": kind} for group, kind in SPECS]
+    own = [{"apiVersion": "navicert.dev/v1alpha1", "kind": kind} for kind in KINDS]
+    wait_until(lambda: all(resource_of(plane.client(), one) for one in (*foreign, *own)))
     return plane.client()
 
 
@@ -96,10 +97,10 @@ def test_what_the_operator_filled_in_outlives_an_upgrade(client: Client, release
 @pytest.mark.case("OPS-009")
 @pytest.mark.parametrize("account", ["navicert-webhook", "navicert-operator"])
 def test_nobody_reads_secrets_of_other_namespaces(client: Client, account: str) -> None:
+    wait_until(lambda: may(client, account, "watch", "clusterslsapolicies", "", "navicert.dev"))
     for namespace in ("default", "kube-system"):
         for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
             assert not may(client, account, verb, "secrets", namespace)
-    assert may(client, account, "watch", "clusterslsapolicies", "", "navicert.dev")
 
 
 def test_webhook_writes_nothing_anywhere() -> None:
@@ -154,11 +155,20 @@ def pod(name: str) -> Document:
 
 def path_of(client: Client, document: Document) -> str:
     """Where the API server keeps this object. Raises LookupError where it does not know its kind."""
+    resource = resource_of(client, document)
+    if resource is None:
+        raise LookupError(f"{document['apiVersion']} {document['kind']}")
+    scope = f"/namespaces/{document['metadata']['namespace']}" if resource["namespaced"] else ""
+    return f"{prefix_of(document)}{scope}/{resource['name']}/{document['metadata']['name']}"
+
+
+def prefix_of(document: Document) -> str:
     version = document["apiVersion"]
-    prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    _, served = client.get(prefix)
-    for resource in served.get("resources", ()) if isinstance(served, dict) else ():
-        if resource["kind"] == document["kind"] and "/" not in resource["name"]:
-            scope = f"/namespaces/{document['metadata']['namespace']}" if resource["namespaced"] else ""
-            return f"{prefix}{scope}/{resource['name']}/{document['metadata']['name']}"
-    raise LookupError(f"{version} {document['kind']}")
+    return f"/apis/{version}" if "/" in version else f"/api/{version}"
+
+
+def resource_of(client: Client, document: Document) -> Document | None:
+    """What the API server tells of this kind to who asks what there is."""
+    _, served = client.get(prefix_of(document))
+    told = served.get("resources", ()) if isinstance(served, dict) else ()
+    return next((one for one in told if one["kind"] == document["kind"] and "/" not in one["name"]), None)

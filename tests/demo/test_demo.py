@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,7 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 COMMAND = (sys.executable, "-m", "controller.cli.main", "demo")
 HEADINGS = ("asked", "answer", "reason", "why")
 SECONDS = 300
+TRIES = 5  # a test that stands still for all that the demo takes is too late to end it
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -103,26 +105,42 @@ def test_a_webhook_that_verifies_no_signature_is_found_out(tmp_path: Path) -> No
     assert {"tampered", "stranger"} <= wrong
 
 
+def ended_by(number: signal.Signals, folder: Path) -> tuple[int, str]:
+    """How the demo ends that gets this signal while it asks, and what it says; one that was done before runs again."""
+    code, said = 0, ""
+    for _ in range(TRIES):
+        with running(folder) as child:
+            wait_until(partial(begun, child, folder))
+            child.send_signal(number)
+            said = "".join(child.communicate(timeout=SECONDS))
+        code = child.returncode
+        if code != 0:
+            break
+    return code, said
+
+
+def begun(child: subprocess.Popen[str], folder: Path) -> bool:
+    """Whether it started its webhook, or is done even."""
+    return any(folder.glob("*/webhook.log")) or child.poll() is not None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)])
 @pytest.mark.case("CLI-008")
-def test_interrupt_ends_at_once_without_a_trace(tmp_path: Path) -> None:
-    with running(tmp_path) as child:
-        wait_until(lambda: any(tmp_path.glob("*/webhook.log")))
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=SECONDS)
-    assert child.returncode == 130
-    assert "Traceback" not in out + err
+def test_being_told_to_end_while_it_asks_ends_it_at_once_without_a_trace_or_a_folder_with_keys(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    ended, said = ended_by(number, tmp_path)
+    assert ended == code
+    assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [(), ("--keep", "--output", "json")], ids=["while asking", "while kept"])
-def test_being_told_to_end_leaves_no_folder_with_keys_behind(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    with running(tmp_path, *arguments) as child:
-        wait_until(lambda: any(tmp_path.glob("*/webhook.log")))
-        if arguments:
-            assert child.stdout is not None
-            document, _ = json.JSONDecoder().raw_decode(read_document(child.stdout))
-            assert document["url"].startswith("https://127.0.0.1:")
-            assert Path(document["authority"]).is_file()
+def test_being_told_to_end_while_it_is_kept_leaves_no_folder_with_keys_behind(tmp_path: Path) -> None:
+    with running(tmp_path, "--keep", "--output", "json") as child:
+        assert child.stdout is not None
+        document, _ = json.JSONDecoder().raw_decode(read_document(child.stdout))
+        assert document["url"].startswith("https://127.0.0.1:")
+        assert Path(document["authority"]).is_file()
         child.send_signal(signal.SIGTERM)
         _, err = child.communicate(timeout=SECONDS)
     assert child.returncode == 128 + signal.SIGTERM

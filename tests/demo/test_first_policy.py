@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.support.pages import Block, blocks
-from tests.support.processes import Process, free_port, wait_until
+from tests.support.processes import Process, free_port
 from tests.support.registries import Pushed, Registry
 from tests.support.tools import binary
 
@@ -90,7 +90,7 @@ def test_every_block_pasted_admits_the_attested_image_and_refuses_another(
     assert installing.mark == "install"  # tests/e2e/test_quick_start.py pastes it
     started = serving.text.rstrip() + " --registries registries.yaml"
     with Process(clone.shell(started), log=tmp_path / "serve.log", env=clone.env()) as webhook:
-        wait_until(lambda: '"serves":"admission"' in webhook.output())
+        webhook.wait_ready(lambda: '"serves":"admission"' in webhook.output())
         assert ask(clone, asking.text, attested)["allowed"] is True
         refused = ask(clone, asking.text, other)
     assert refused["allowed"] is False

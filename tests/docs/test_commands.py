@@ -69,7 +69,7 @@ def reader(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Reader
 def test_an_installation_without_its_image_fails_as_the_page_says(kubectl: Kubectl, tmp_path: Path) -> None:
     """Nothing pulls images here, so the Job waits for ever."""
     hurried = Reader(
-        tmp_path, kubectl, instead={"upgrade --install": "install", " \\\n  --set": " --timeout 3s #"}, jobs=True
+        tmp_path, kubectl, instead={"upgrade --install": "install", " \\\n  --set": " --timeout 10s #"}, jobs=True
     )
     told = [words(hurried.paste(INSTALL.text).stderr) for _ in range(2)]
     assert shown_under("Job/navicert-kinds not ready") in told[0]

@@ -79,8 +79,8 @@ def _start(pod: Document) -> str:
 def test_cluster_that_restarts_from_nothing_comes_back_without_help(guarded: Cluster, node: Node) -> None:
     """Kept is what is on disk. Nobody deletes, changes or starts anything of Navicert's; its pods are the same ones."""
     own = "app.kubernetes.io/name=navicert"
+    wait_until(lambda: len(started(guarded, HOME, own, "")) == 4, timeout=WAIT_SECONDS)
     before = started(guarded, HOME, own, "")
-    assert len(before) == 4
     lost = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     began = time.monotonic()
     node.restart()
@@ -102,6 +102,7 @@ def test_cluster_that_restarts_from_nothing_comes_back_without_help(guarded: Clu
 def test_replicas_that_are_lost_are_made_anew_behind_the_closed_gate(guarded: Cluster) -> None:
     """As when their nodes do not come back: all at once, and nobody who answers is left."""
     own = "app.kubernetes.io/name=navicert"
+    wait_until(lambda: len(started(guarded, HOME, own, "")) == 4, timeout=WAIT_SECONDS)
     before = started(guarded, HOME, own, "")
     for one in before:
         guarded.client.delete(f"/api/v1/namespaces/{HOME}/pods/{one}?gracePeriodSeconds=0")

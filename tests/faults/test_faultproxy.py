@@ -9,10 +9,12 @@ import aiohttp
 import pytest
 
 from tests.support.faultproxy import Call, FaultProxy
-from tests.support.proxyfaults import OPEN_ENDED, Fault
+from tests.support.proxyfaults import OPEN_ENDED, SLOW, Fault
 from tests.support.registries import ACCEPT, Pushed, Registry
 
 HEX = "0" * 64
+PATIENT, HURRIED = aiohttp.ClientTimeout(total=60.0), aiohttp.ClientTimeout(total=1.5, sock_read=0.5)
+HELD_TURNS = 50  # of 10 ms
 
 
 @pytest.fixture
@@ -26,9 +28,8 @@ def image(referrers_registry: Registry) -> Pushed:
     return referrers_registry.push_image("faultproxy/shop", "v1")
 
 
-async def asked(proxy: FaultProxy, path: str) -> tuple[int, bytes]:
-    timeout = aiohttp.ClientTimeout(total=1.5, sock_read=0.5)
-    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+async def asked(proxy: FaultProxy, path: str, patience: aiohttp.ClientTimeout = PATIENT) -> tuple[int, bytes]:
+    async with aiohttp.ClientSession(timeout=patience, auto_decompress=False) as session:
         url = f"http://{proxy.host}/v2/faultproxy/shop/{path}"
         async with session.get(url, headers={"Accept": ACCEPT}, allow_redirects=False) as answer:
             return answer.status, await answer.read()
@@ -70,7 +71,7 @@ async def test_every_fault_is_seen_by_a_plain_client(proxy: FaultProxy, image: P
     proxy.paths[path] = fault
     about_headers = {Fault.LYING_TYPE, Fault.LYING_DIGEST, Fault.NEXT_ELSEWHERE, Fault.NEXT_FOR_EVER, Fault.LATENCY}
     try:
-        seen = await asked(proxy, path)
+        seen = await asked(proxy, path, HURRIED if fault in SLOW else PATIENT)
     except (aiohttp.ClientError, TimeoutError):
         return
     assert (seen == right) is (fault in about_headers)
@@ -80,6 +81,7 @@ async def test_every_fault_is_seen_by_a_plain_client(proxy: FaultProxy, image: P
 async def test_trips_are_counted_one_after_another_and_made_longer(referrers_registry: Registry, image: Pushed) -> None:
     loop = asyncio.get_running_loop()
     async with FaultProxy(referrers_registry.host, trip_seconds=0.05).running() as proxy:
+        proxy.held_turns = HELD_TURNS
         started = loop.time()
         await asyncio.gather(*(asked(proxy, f"manifests/{image.digest}") for _ in range(3)))
         await asked(proxy, "manifests/v1")

@@ -27,12 +27,13 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Definitions:
-    """Keeps what is applied; each is answered so often by a failure before, and then served at the second look."""
+    """Keeps what is applied; each is answered so often by a failure before, and then, as long as they are `served` at
+    all, served at the second look."""
 
-    def __init__(self, failures: int, status: HTTPStatus) -> None:
+    def __init__(self, failures: int, status: HTTPStatus, *, served: bool = True) -> None:
         self.writes = Counter[str]()
         self.looked_at: set[str] = set()
-        self._failures, self._status = failures, status
+        self._failures, self._status, self._served = failures, status, served
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -42,7 +43,7 @@ class Definitions:
                 return web.json_response({"kind": "Status"}, status=self._status)
         if self.writes[name] <= self._failures:
             return web.json_response({"kind": "Status"}, status=HTTPStatus.NOT_FOUND)
-        if name not in self.looked_at:
+        if name not in self.looked_at or not self._served:
             self.looked_at.add(name)
             return web.json_response({"metadata": {"name": name}, "status": {"conditions": None}})
         return web.json_response({"metadata": {"name": name}, "status": ESTABLISHED})
@@ -82,3 +83,10 @@ async def test_what_is_refused_or_never_answered_ends_it(status: HTTPStatus, wri
         with pytest.raises(ApiServerUnavailable):
             await install_kinds(client, reports="none")
     assert [*definitions.writes.values()] == [writes]
+
+
+async def test_a_kind_that_is_never_served_ends_it_with_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "SERVED_SECONDS", 0.1)
+    async with served(Definitions(0, HTTPStatus.OK, served=False)) as client:
+        with pytest.raises(ApiServerUnavailable, match="not served after"):
+            await install_kinds(client, reports="none")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -33,7 +34,7 @@ from tests.support.facts import workload
 from tests.support.faultproxy import Call, FaultProxy
 from tests.support.foundry import BUILDER_ID, Foundry
 from tests.support.pki import Authority
-from tests.support.proxyfaults import HARMLESS, Fault
+from tests.support.proxyfaults import HARMLESS, SLOW, Fault
 from tests.support.scripted import Reply, ScriptedServer, Seen
 from tests.support.shelf import Shelf
 from tests.support.shelves import attested
@@ -41,11 +42,13 @@ from tests.support.shelves import attested
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DEADLINE_SECONDS = 1.5
 PATIENT_SECONDS = 30.0
-SLACK_SECONDS = 6.0  # of a busy machine
+SLACK_SECONDS = 30.0  # of a busy machine, after the deadline; the reason tells what ended it
 AT_ONCE = 8
 PASSWORD = "correct-horse"
 # An answer of a realm has no type that anybody looks at, and no next page.
 RIGHT = HARMLESS | {Fault.LYING_TYPE, Fault.NEXT_ELSEWHERE, Fault.NEXT_FOR_EVER}
+# Which are denied, as soon as the machine comes to it.
+REALMS = frozenset(fault for fault in Fault if fault.name.startswith("REALM_"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,10 @@ class Outcome:
     verdict: Verdict
     seconds: float
     tokens: int
+
+    @property
+    def reasons(self) -> set[Reason]:
+        return {finding.reason for finding in self.verdict.findings}
 
     def __str__(self) -> str:
         details = [f"{finding.reason.name}: {finding.detail}" for finding in self.verdict.findings]
@@ -106,16 +113,15 @@ class Site:
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(fault: Fault, proxy: FaultProxy) -> Outcome:
-            loop = asyncio.get_running_loop()
             async with slots:
-                started = loop.time()
+                started, deadline = time.monotonic(), asyncio.get_running_loop().time() + seconds
                 verdict = await decide(
                     workload(f"{proxy.host}/acme/shop@{self._shelf.subject}"),
                     snapshot=self._snapshot(),
                     gather=gather,
-                    circumstances=Circumstances(now=NOW, deadline=started + seconds, uncovered=Uncovered.ALLOW),
+                    circumstances=Circumstances(now=NOW, deadline=deadline, uncovered=Uncovered.ALLOW),
                 )
-                took = loop.time() - started
+                took = time.monotonic() - started
             tokens = sum(request.call is Call.TOKEN for request in proxy.requests)
             return Outcome(fault=fault, verdict=verdict, seconds=took, tokens=tokens)
 
@@ -149,14 +155,12 @@ async def test_a_realm_that_is_right_lets_in_whatever_stands_beside_its_token(si
 @pytest.mark.case("NET-001")
 @pytest.mark.case("REG-010")
 async def test_whatever_goes_wrong_with_the_token_is_ignorance_and_refused_in_time(site: Site) -> None:
-    outcomes = await site.outcomes(frozenset(Fault) - RIGHT, DEADLINE_SECONDS)
+    realms = await site.outcomes(REALMS, PATIENT_SECONDS)
+    outcomes = [*realms, *await site.outcomes(frozenset(Fault) - RIGHT - REALMS, DEADLINE_SECONDS)]
     assert [str(one) for one in outcomes if one.verdict.allowed or one.verdict.code != 503] == []
     assert [str(one) for one in outcomes if one.seconds > DEADLINE_SECONDS + SLACK_SECONDS] == []
     assert [str(one) for one in outcomes if PASSWORD in str(one)] == []
+    assert {str(one) for one in outcomes if one.fault in SLOW and Reason.DeadlineExceeded not in one.reasons} == set()
     ignorance = {Reason.RegistryUnavailable, Reason.RegistryDenied, Reason.LimitExceeded, Reason.DeadlineExceeded}
-    assert {finding.reason for one in outcomes for finding in one.verdict.findings} <= ignorance
-    assert {str(one) for one in outcomes if one.fault.name.startswith("REALM_") and not _denied(one)} == set()
-
-
-def _denied(outcome: Outcome) -> bool:
-    return {finding.reason for finding in outcome.verdict.findings} == {Reason.RegistryDenied}
+    assert {reason for one in outcomes for reason in one.reasons} <= ignorance
+    assert {str(one) for one in realms if one.reasons != {Reason.RegistryDenied}} == set()

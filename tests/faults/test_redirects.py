@@ -103,7 +103,7 @@ async def test_a_private_host_that_a_policy_names_is_refused_after_a_redirect(
     hosts: Hosts, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controller.registry.transport.SystemResolver", PrivateResolver)
-    monkeypatch.setattr("controller.registry.transport.TIMEOUT", ClientTimeout(total=1.0))
+    monkeypatch.setattr("controller.registry.transport.TIMEOUT", ClientTimeout(total=3.0))
     hosts.registry.redirects[PATH] = f"https://{target}/v2/acme/shop/{PATH}"
     client = await hosts.client(hosts.registry, named=frozenset({target}))
     with pytest.raises(RegistryDenied, match="at an address"):

@@ -33,6 +33,8 @@ class FaultyServer:
         self.lists: list[web.Request] = []
         self.watches: list[web.Request] = []
         self.failing_lists: list[web.Response] = []
+        self.lists_whole = asyncio.Event()  # until it is set, nothing is listed but failures
+        self.lists_whole.set()
         self.version = 10
         self.things: dict[str, Object] = {}
         self.history: list[tuple[int, bytes]] = []
@@ -53,6 +55,7 @@ class FaultyServer:
             self.lists.append(request)
             if self.failing_lists:
                 return self.failing_lists.pop(0)
+            await self.lists_whole.wait()
             listed = {"metadata": {"resourceVersion": str(self.version)}, "items": [*self.things.values()]}
             return web.json_response(listed)
         self.watches.append(request)
@@ -215,10 +218,11 @@ async def test_however_a_watch_ends_no_change_is_missed_or_doubled(fault: Watch,
 
 @pytest.mark.case("SVC-003")
 async def test_a_change_between_two_watches_is_told_once() -> None:
-    server = FaultyServer(end)
-    async with followed(server) as (_, seen):
-        await until(lambda: len(server.watches) == 1)
+    async def changed_after_the_end(server: FaultyServer, response: web.StreamResponse) -> None:
+        await end(server, response)
         server.change("ADDED", "between")
+
+    async with followed(FaultyServer(changed_after_the_end)) as (_, seen):
         await until(lambda: "between" in seen.names)
         assert seen.calls == ["replace", "apply between"]
 
@@ -270,25 +274,29 @@ async def test_an_expired_version_as_a_status_is_listed_again() -> None:
 async def test_nothing_counts_as_synced_until_a_list_is_whole(answer: dict[str, Any]) -> None:
     server = FaultyServer()
     server.failing_lists = [web.Response(**answer), web.Response(**answer)]
+    server.lists_whole.clear()
     server.change("ADDED", "there")
     async with followed(server) as (reflector, seen):
-        await until(lambda: len(server.lists) == 2)
+        await until(lambda: len(server.lists) == 3)  # whoever asks for the third has read the second
         assert not reflector.synced
         assert reflector.age() == float("inf")
         assert seen.calls == []
+        server.lists_whole.set()
         await until(lambda: reflector.synced)
         assert seen.names == versions(server)
 
 
 @pytest.mark.case("SVC-002")
 async def test_what_was_known_stays_while_the_api_server_is_gone() -> None:
-    server = FaultyServer(cut)
-    server.change("ADDED", "there")
-    server.failing_lists = []
-    async with followed(server) as (reflector, seen):
-        await until(lambda: reflector.synced)
+    async def gone(server: FaultyServer, response: web.StreamResponse) -> None:
         server.failing_lists = [web.Response(status=503) for _ in range(4)]
-        await until(lambda: len(server.lists) >= 4)
+        server.lists_whole.clear()
+        await cut(server, response)
+
+    server = FaultyServer(gone)
+    server.change("ADDED", "there")
+    async with followed(server) as (reflector, seen):
+        await until(lambda: len(server.lists) == 6)  # one that was whole, and four that were not
         assert reflector.synced
         assert "there" in seen.names
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.demo.folder import DemoFolder
-from controller.demo.run import ask_all, set_stage
+from controller.demo.run import Row, Stage, ask_all, set_stage
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.controlplane import ControlPlane
@@ -26,6 +26,7 @@ RULES = ROOT / "charts/navicert/rules.yaml"
 PANELS: list[dict[str, Any]] = json.loads((ROOT / "charts/navicert/dashboards/navicert.json").read_text())["panels"]
 # What Grafana fills in; longer than a busy machine takes from the last question of the load to the first look.
 WINDOWS = {"$__rate_interval": "5m", "$__range": "5m"}
+TRIES = 3
 TUF = {"sigstore": {"tuf": {"url": "https://127.0.0.1:1/tuf", "root": "{}", "target": "trusted_root.json"}}}
 OBJECTS = (
     objects.document("TrustRoot", "refreshed", TUF),
@@ -70,10 +71,19 @@ async def under_load(folder: Path, running: Programs, rounds: int) -> AsyncItera
                 # What is asked before the first scrape is no rise of any counter.
                 await asyncio.to_thread(wait_until, lambda: prometheus.values("sum(up)") == [3.0])
                 for _ in range(rounds):
-                    rows = await ask_all(stage, lambda _: None)
-                    assert all(row.as_expected for row in rows)
+                    await ask_round(stage)
                     await asyncio.sleep(2 * SCRAPE_SECONDS)
                 yield prometheus
+
+
+async def ask_round(stage: Stage) -> None:
+    """Once more where an answer was not as it must be: a machine that stands still may keep a registry from telling."""
+    wrong: list[Row] = []
+    for _ in range(TRIES):
+        wrong = [row for row in await ask_all(stage, lambda _: None) if not row.as_expected]
+        if not wrong:
+            return
+    raise AssertionError(wrong)
 
 
 def filled(expression: str) -> str:

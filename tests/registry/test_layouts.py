@@ -28,6 +28,7 @@ from controller.wire.layout import LayoutReference
 from controller.wire.registries import parse_registries
 from tests.support.foundry import BUNDLE_V03, Foundry, provenance_predicate, roots_of
 from tests.support.registries import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, Cosign, Registry
+from tests.support.standstill import UnhurriedLoop
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NAMES = (f"layouts/shop-{number}" for number in itertools.count())
@@ -74,7 +75,8 @@ class Judge:
             async with RegistryClient(plain, named_hosts=frozenset) as client:
                 return await self._gathered(client, parsed)
 
-        return asyncio.run(run())
+        with asyncio.Runner(loop_factory=UnhurriedLoop) as runner:
+            return runner.run(run())
 
     def in_layout(self, folder: Path, reference: str) -> Evidence:
         """What the layout tells of the image when it stands for the image's own repository."""

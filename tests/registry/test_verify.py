@@ -18,7 +18,7 @@ from tests.support.commands import Commands
 from tests.support.desk import Desk
 from tests.support.faultproxy import FaultProxy
 from tests.support.privateregistries import NAME, PASSWORD, Access, private_registry
-from tests.support.processes import free_port
+from tests.support.processes import READY_SECONDS, free_port
 from tests.support.registries import Cosign, Pushed, Registry
 
 NAMES = (f"verified/shop-{number}" for number in itertools.count())
@@ -33,7 +33,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def silent() -> Iterator[socket.socket]:
     """A registry that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(60)
+        server.settimeout(READY_SECONDS)
         yield server
 
 

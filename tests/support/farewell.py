@@ -16,8 +16,8 @@ class PatientLoop(asyncio.SelectorEventLoop):
     meanwhile leaves its socket to the garbage collector, which warns.
     """
 
-    def __init__(self) -> None:
-        self._watched = selectors.DefaultSelector()
+    def __init__(self, watched: selectors.BaseSelector | None = None) -> None:
+        self._watched = watched or selectors.DefaultSelector()
         super().__init__(self._watched)
 
     def close(self) -> None:

@@ -103,7 +103,7 @@ def allowed(client: Client, user: str, right: Right, namespace: str = "", groups
 
 def entries(log: Path) -> list[Document]:
     """What the log holds of objects; a line that is being written is left for later."""
-    lines = (json.loads(line) for line in log.read_text().splitlines() if line.endswith("}"))
+    lines = (json.loads(line) for line in log.read_text().rpartition("\n")[0].split("\n") if line)
     return [one for one in lines if "objectRef" in one]
 
 
