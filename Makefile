@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 TOOLS := $(BIN)/python tests/tools/build.py
 # What failed beside other tests, by itself: see tests/conftest.py for what may have that, and what not.
-again = { [ $$? -eq 1 ] && $(BIN)/pytest --no-skips --verbose --last-failed --last-failed-no-failures none --again $(1); }
+again = { [ $$? -eq 1 ] && $(BIN)/pytest --no-skips --verbose --again $(1); }
 PURE := tests/architecture tests/unit tests/properties
 
 .PHONY: help

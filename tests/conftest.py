@@ -2,9 +2,10 @@
 
 A skipped test fails the run under ``CI`` or with ``--no-skips``: a tier that could not run is not a tier that passed.
 
-A test of real processes that failed beside others is run once more by itself (``--again``), and named whatever becomes
-of it: how soon the programs of others answer on a busy machine is not ours. A pure test has no such excuse, nor one
-marked ``once``, which watches for what must never happen at all; and that many at once are no accident.
+A test of real processes that failed beside others is run once more by itself (``--again``), after those of its module
+that come before it, and named whatever becomes of it: how soon the programs of others answer on a busy machine is not
+ours. A pure test has no such excuse, nor one marked ``once``, which watches for what must never happen at all; and many
+at once are no accident.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def tier(item: pytest.Item) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (always so under CI)")
-    parser.addoption("--again", action="store_true", help="with --last-failed: the second run of what may have one")
+    parser.addoption(
+        "--again", action="store_true", help="the modules of what failed in the last run and may run again"
+    )
     parser.addoption("--e2e", action="store_true", help="with the tests on a node where pods run, see make e2e")
 
 
@@ -51,27 +54,38 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == HERE / "e2e" and not config.getoption("--e2e") else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if tier(item) in MARKED_TIERS:
             item.add_marker(tier(item))
+    if config.getoption("--again"):
+        items[:] = second_run(items, last_failed(config))
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if not session.config.getoption("--again"):
-        return
-    failed = [
-        Failed(name=item.nodeid, tier=tier(item), once=item.get_closest_marker("once") is not None)
-        for item in session.items
-    ]
-    if why := refusal(failed):
+def last_failed(config: pytest.Config) -> frozenset[str]:
+    """The names of the tests that failed in the last run."""
+    return frozenset(config.cache.get("cache/lastfailed", {}))
+
+
+def second_run(items: list[pytest.Item], names: frozenset[str]) -> list[pytest.Item]:
+    """Those of these modules; raises UsageError where there is to be no second run."""
+    once = {item.nodeid: item.get_closest_marker("once") is not None for item in items}
+    if strange := names - once.keys():
+        raise pytest.UsageError(f"{min(strange)} failed, and can't be run again")
+    failed = [item for item in items if item.nodeid in names]
+    why = refusal([Failed(name=one.nodeid, tier=tier(one), once=once[one.nodeid]) for one in failed])
+    if why is not None:
         raise pytest.UsageError(why)
+    modules = {item.path for item in failed}
+    return [item for item in items if item.path in modules]
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
-    if report.when == "call" and report.passed and config.getoption("--again"):
-        return "passed only when run again", "a", f"PASSED ONLY WHEN RUN AGAIN {report.nodeid}"
-    return None
+    if report.when != "call" or not report.passed or not config.getoption("--again"):
+        return None
+    if report.nodeid not in last_failed(config):
+        return None
+    return "passed only when run again", "a", f"PASSED ONLY WHEN RUN AGAIN {report.nodeid}"
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], PatientLoop]]:

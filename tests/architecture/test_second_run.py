@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from tests.support.secondrun import MOST, Failed, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "tests/faults/test_faultproxy.py::test_calls_are_told_by_their_path[manifests/v1-Call.TAG]"
+NAME = "tests/faults/test_farewell.py::test_a_loop_ends_only_when_what_is_being_closed_is_closed"
+PURE = "tests/unit/test_outlet.py::test_a_line_is_there_as_soon_as_it_was_logged"
 
 
 def failed(tier: str = "apiserver", *, once: bool = False) -> Failed:
@@ -33,11 +35,25 @@ def test_many_are_no_accident() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "code", "said"),
-    [(NAME, 0, f"PASSED ONLY WHEN RUN AGAIN {NAME}"), ("tests/unit/test_outlet.py", 4, "is not run again")],
+    ("names", "code", "said"),
+    [
+        ([NAME], pytest.ExitCode.OK, f"PASSED ONLY WHEN RUN AGAIN {NAME}"),
+        (
+            ["tests/unit/test_outlet.py::test_a_line_is_there_as_soon_as_it_was_logged"],
+            pytest.ExitCode.USAGE_ERROR,
+            "is not run again",
+        ),
+        (["tests/unit/test_outlet.py"], pytest.ExitCode.USAGE_ERROR, "can't be run again"),
+        ([], pytest.ExitCode.NO_TESTS_COLLECTED, "no tests ran"),
+    ],
 )
-def test_a_run_goes_by_that_and_names_them(name: str, code: int, said: str) -> None:
-    command = (sys.executable, "-m", "pytest", "--again", "--verbose", name)
+def test_a_run_goes_by_that_and_names_them(tmp_path: Path, names: list[str], code: int, said: str) -> None:
+    """The last run is remembered as pytest does it; what could not even be collected is a file's name there."""
+    remembered = tmp_path / "v" / "cache" / "lastfailed"
+    remembered.parent.mkdir(parents=True)
+    remembered.write_text(json.dumps(dict.fromkeys(names, True)))
+    files = ("tests/faults/test_farewell.py", "tests/unit/test_outlet.py")
+    command = (sys.executable, "-m", "pytest", "--again", "--verbose", "-o", f"cache_dir={tmp_path}", *files)
     ended = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=600)
     told = ended.stdout + ended.stderr
     assert (ended.returncode, said in told) == (code, True), told
