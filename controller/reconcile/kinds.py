@@ -5,6 +5,7 @@ import logging
 
 from controller.core.errors import ApiServerUnavailable
 from controller.kube.client import ApiClient, NotTaken, Object, Verb
+from controller.kube.discovery import listed
 from controller.wire.crd import render_definition
 from controller.wire.policy.kinds import KINDS
 from controller.wire.reportkinds import REPORT_KINDS, render_report_definition
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 async def install_kinds(client: ApiClient, *, reports: str) -> None:
     """Bring the five kinds to this version, add the report kinds of this setting where they are lacking, and wait until
-    the API server serves all of them.
+    the API server serves all of them, and lists them for whoever creates objects of them next.
 
     Objects of the kinds stay. Report kinds that are there are left alone, whoever brought them. Raises
     ApiServerUnavailable when a write is refused, when the API server does not answer one of WRITES, and when a kind is
@@ -59,8 +60,16 @@ async def _apply(client: ApiClient, definition: Object) -> None:
 
 
 async def _served(client: ApiClient, definition: Object) -> None:
-    while not _established(await client.get(_path(definition))):  # noqa: ASYNC110 (a fact of the server, needed once)
+    while not await _usable(client, definition):  # noqa: ASYNC110 (a fact of the server, needed once)
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _usable(client: ApiClient, definition: Object) -> bool:
+    if not _established(await client.get(_path(definition))):
+        return False
+    spec = definition["spec"]
+    versions = [one["name"] for one in spec["versions"] if one["served"]]
+    return all([spec["names"]["plural"] in await listed(client, spec["group"], version) for version in versions])
 
 
 def _established(definition: Object | None) -> bool:

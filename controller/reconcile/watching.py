@@ -18,6 +18,7 @@ from controller.core.errors import ApiServerUnavailable
 from controller.core.text import printable
 from controller.kube.client import ApiClient
 from controller.kube.connection import Connection
+from controller.kube.discovery import listed
 from controller.kube.session import open_session
 from controller.wire.policy import GROUP, KINDS, VERSION
 
@@ -43,13 +44,9 @@ async def wait_listed(client: ApiClient) -> None:
 
 async def _listed(client: ApiClient) -> bool:
     try:
-        groups = await client.get("/apis") or {}
-        listed = await client.get(f"/apis/{GROUP}/{VERSION}") or {}
+        return {kind.plural for kind in KINDS.values()} <= await listed(client, GROUP, VERSION)
     except ApiServerUnavailable:
         return False
-    if GROUP not in {one.get("name") for one in groups.get("groups") or ()}:
-        return False
-    return {kind.plural for kind in KINDS.values()} <= {one.get("name") for one in listed.get("resources") or ()}
 
 
 async def watch(connection: Connection, changed: Callable[[], None]) -> None:
