@@ -6,6 +6,8 @@ TOOLS := $(BIN)/python tests/tools/build.py
 # What failed beside other tests, by itself: see tests/conftest.py for what may have that, and what not.
 again = { [ $$? -eq 1 ] && $(BIN)/pytest --no-skips --verbose --again $(1); }
 PURE := tests/architecture tests/unit tests/properties
+# The tests start hundreds of processes: each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Print this list
