@@ -13,7 +13,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.utils import CryptographyDeprecationWarning
 
 from controller.core.errors import MalformedAttestation, MalformedDocument, NotVerified
-from controller.trust.verifying import AcceptedKey, Algorithm, VerifyingKey, fits, is_curve_key, usual_algorithms
+from controller.trust.verifying import (
+    AcceptedKey,
+    Algorithm,
+    VerifyingKey,
+    certified_algorithms,
+    fits,
+    is_curve_key,
+    usual_algorithms,
+)
 
 MAX_PEM_CHARACTERS = 16_384  # an RSA-16384 public key fits twice
 
@@ -84,6 +92,7 @@ def public_key_of_der(spki: bytes, algorithm: Algorithm | None) -> PublicKey:
 def verifying_key_of(certificate: x509.Certificate) -> VerifyingKey:
     """The key that a certificate is about, to verify with. Nothing of the certificate is verified.
 
+    No certificate says how its key hashes: on P-384 and P-521 the curve's own hash counts, and SHA-256.
     Raises MalformedAttestation when the key can't be read, and NotVerified when it is of a kind that is not accepted.
     """
     try:
@@ -91,10 +100,10 @@ def verifying_key_of(certificate: x509.Certificate) -> VerifyingKey:
     except X509_ERRORS:
         raise MalformedAttestation("the certificate can't be read") from None
     try:
-        key, algorithms = _accepted(key, None)
+        key, _ = _accepted(key, None)
     except MalformedDocument as error:
         raise NotVerified(f"the certificate's key: {error}") from None
-    return VerifyingKey(algorithms=algorithms, _key=key)
+    return VerifyingKey(algorithms=certified_algorithms(key), _key=key)
 
 
 def _public_key(given: object, algorithm: Algorithm | None) -> PublicKey:

@@ -46,16 +46,20 @@ class SignedMessage:
         return {key: signature for key, signature in found.items() if signature is not None}
 
     def _holds(self, key: VerifyingKey, signature: bytes) -> bool:
-        size = key.digest_size
-        if size is None:
-            self._take(len(self._message or b""))
+        if key.digest_sizes:
+            return any(self._holds_over(size, key, signature) for size in key.digest_sizes)
+        self._take(len(self._message or b""))
+        if self._message is None:
+            return False
         try:
-            if size is not None:
-                key.verify_digest(signature, self._digest(size))
-            elif self._message is None:
-                return False
-            else:
-                key.verify(signature, self._message)
+            key.verify(signature, self._message)
+        except NotVerified:
+            return False
+        return True
+
+    def _holds_over(self, size: int, key: VerifyingKey, signature: bytes) -> bool:
+        try:
+            key.verify_digest(signature, self._digest(size))
         except NotVerified:
             return False
         return True

@@ -74,6 +74,11 @@ _OF_CURVE: Mapping[str, tuple[Algorithm, ...]] = {
     "secp384r1": (Algorithm.PKIX_ECDSA_P384_SHA_384,),
     "secp521r1": (Algorithm.PKIX_ECDSA_P521_SHA_512,),
 }
+_OF_CERTIFIED_CURVE: Mapping[str, tuple[Algorithm, ...]] = {
+    **_OF_CURVE,
+    "secp384r1": (Algorithm.PKIX_ECDSA_P384_SHA_384, Algorithm.PKIX_ECDSA_P384_SHA_256),
+    "secp521r1": (Algorithm.PKIX_ECDSA_P521_SHA_512, Algorithm.PKIX_ECDSA_P521_SHA_256),
+}
 _OF_RSA: tuple[tuple[int, Algorithm, Algorithm], ...] = (
     (4096, Algorithm.PKIX_RSA_PKCS1V15_4096_SHA256, Algorithm.PKIX_RSA_PSS_4096_SHA256),
     (3072, Algorithm.PKIX_RSA_PKCS1V15_3072_SHA256, Algorithm.PKIX_RSA_PSS_3072_SHA256),
@@ -99,20 +104,20 @@ class _Scheme(msgspec.Struct, frozen=True):
 class VerifyingKey:
     """A key and the algorithms it signs with, the usual one first; made ready once, because it is asked often.
 
-    The algorithms are ones that the key fits. Only an RSA key may have two: nothing in a PEM says whether its owner
-    signs with PKCS#1 v1.5 or PSS. `digest_size` is that of the first one's hash; None for Ed25519, which takes the
-    message whole.
+    The algorithms are ones that the key fits. An RSA key may have two: nothing in a PEM says whether its owner signs
+    with PKCS#1 v1.5 or PSS; and so may a certificate's. `digest_sizes` are those of their hashes, each once; none for
+    Ed25519, which takes the message whole.
     """
 
     algorithms: tuple[Algorithm, ...]
-    digest_size: int | None = field(init=False, compare=False, repr=False)
+    digest_sizes: tuple[int, ...] = field(init=False, compare=False, repr=False)
     _key: AcceptedKey = field(compare=False, repr=False)
     _schemes: tuple[_Scheme, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         known = tuple([one for algorithm in self.algorithms if (one := _scheme(self._key, algorithm)) is not None])
         object.__setattr__(self, "_schemes", known)
-        object.__setattr__(self, "digest_size", known[0].digest_size if known else None)
+        object.__setattr__(self, "digest_sizes", tuple(dict.fromkeys(one.digest_size for one in known)))
 
     @property
     def algorithm(self) -> Algorithm:
@@ -171,6 +176,16 @@ def usual_algorithms(key: AcceptedKey) -> tuple[Algorithm, ...]:
     if isinstance(key, rsa.RSAPublicKey) and key.key_size <= MAX_RSA_BITS:
         return next(((pkcs1, pss) for bits, pkcs1, pss in _OF_RSA if key.key_size >= bits), ())
     return ()
+
+
+def certified_algorithms(key: AcceptedKey) -> tuple[Algorithm, ...]:
+    """As `usual_algorithms`, of a key that a certificate is about: over SHA-256, too, whatever the curve.
+
+    Clients hashed so on P-384 and P-521 until 2024, and the specification keeps these algorithms, deprecated, for them.
+    """
+    if is_curve_key(key):
+        return _OF_CERTIFIED_CURVE.get(key.curve.name, ())
+    return usual_algorithms(key)
 
 
 def fits(key: AcceptedKey, algorithm: Algorithm) -> bool:

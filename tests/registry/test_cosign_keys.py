@@ -25,10 +25,12 @@ CURVES = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()
 @pytest.mark.case("KEY-007")
 @pytest.mark.case("KEY-008")
 @pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("signer", ["cosign", "cosign2"])
 def test_what_cosign_signs_with_a_key_of_this_curve_is_believed(
-    cosign: Cosign, referrers_registry: Registry, tmp_path: Path, name: str
+    request: pytest.FixtureRequest, referrers_registry: Registry, tmp_path: Path, signer: str, name: str
 ) -> None:
-    image = referrers_registry.push_image(f"keys/{name}", content=name.encode())
+    cosign: Cosign = request.getfixturevalue(signer)
+    image = referrers_registry.push_image(f"keys/{signer}/{name}", content=name.encode())
     key = ec.generate_private_key(CURVES[name])
     pair, predicate = tmp_path / name, tmp_path / "predicate.json"
     private = tmp_path / "private.pem"

@@ -78,6 +78,9 @@ REFUSED_BY_SIGSTORE_PYTHON = {
     "unpadded_base64": "it knows no such base64",
     "url_safe_base64": "it knows no such base64",
     "unknown_fields": "it knows no unknown fields",
+    "leaf_on_p384": "it hashes what is in envelopes with SHA-256, whatever the key",
+    "leaf_on_p384_over_sha256": "in Rekor v2's entries it wants the curve's own hash",
+    "leaf_on_p521_over_sha256": "in Rekor v2's entries it wants the curve's own hash",
 }
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+
 from tests.support.authority import NEW_EXTENSIONS, OLD_EXTENSIONS, Submission
 from tests.support.breaking import (
     Json,
@@ -26,7 +28,7 @@ from tests.support.certificates import other_name
 from tests.support.forms import Form, Wrap
 from tests.support.instance import INTEGRATED, LEAF_SPAN, SIGNED, SPAN, STAMPED, authority_entry, rfc3339, stranger
 from tests.support.rekor import Place, cosignature
-from tests.support.signing import KeyPair
+from tests.support.signing import KeyKind, KeyPair
 from tests.support.tsa import TimestampAuthority
 
 LEAF_INDEX = b"\x00\x00\x05\x00\x00\x00\x00\x07"  # the extension of static CT logs: the leaf's index in 40 bits
@@ -67,6 +69,26 @@ def new_extensions_only(order: Order) -> None:
 def other_kind_of_name(order: Order) -> None:
     """The certificate is for an OtherName of Fulcio's kind."""
     order.leaf = replace(order.leaf, names=(other_name("release-robot"),))
+
+
+@oddity(where=certified)
+def leaf_on_p384(order: Order) -> None:
+    """The certificate is for a key on P-384, which signs over the curve's own SHA-384."""
+    order.key = KeyPair("signer", KeyKind.P384)
+
+
+@oddity(where=certified)
+def leaf_on_p384_over_sha256(order: Order) -> None:
+    """The certificate is for a key on P-384, which signs over SHA-256, as sigstore-python did until 2024."""
+    order.key = KeyPair("signer", KeyKind.P384)
+    order.signature = order.key.sign(order.message, hashes.SHA256())
+
+
+@oddity(where=certified)
+def leaf_on_p521_over_sha256(order: Order) -> None:
+    """The certificate is for a key on P-521, which signs over SHA-256."""
+    order.key = KeyPair("signer", KeyKind.P521)
+    order.signature = order.key.sign(order.message, hashes.SHA256())
 
 
 @oddity("TIME-002", where=both(certified, promised))

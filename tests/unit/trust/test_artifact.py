@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.image import Digest
@@ -194,6 +195,16 @@ def test_where_the_key_does_not_sign_sha256_the_artifact_itself_is_needed(kind: 
     verify(wanted, Artifact.of(BLOB), key_of(wanted))
     with pytest.raises(NotVerified):
         verify(wanted, Artifact(digest=Digest.of(BLOB)), key_of(wanted))
+
+
+@pytest.mark.parametrize("kind", [KeyKind.P384, KeyKind.P521])
+def test_where_a_certificate_s_key_signed_sha256_its_digest_suffices(kind: KeyKind) -> None:
+    form = next(form for form in MESSAGE_FORMS.values() if form.certified)
+    wanted = ordered(form, kind)
+    wanted.signature = wanted.key.sign(BLOB, hashes.SHA256())
+    verify(wanted, Artifact(digest=Digest.of(BLOB)))
+    with pytest.raises(NotVerified):
+        verify(wanted, OTHER)
 
 
 def test_a_longer_digest_is_compared_with_the_artifact() -> None:

@@ -341,6 +341,26 @@ class TestCertificates:
         der = acme().authority.issue(Leaf(span=LEAF_SPAN), pair(kind).spki, ())
         verifying_key_of(load_leaf(der).certificate).verify(pair(kind).sign(MESSAGE), MESSAGE)
 
+    @pytest.mark.parametrize("kind", [KeyKind.P384, KeyKind.P521])
+    def test_on_a_longer_curve_sha256_counts_too(self, kind: KeyKind) -> None:
+        """Clients hashed so until 2024: nothing in a certificate tells, unlike in a key's entry (KEY-008)."""
+        der = acme().authority.issue(Leaf(span=LEAF_SPAN), pair(kind).spki, ())
+        verifying_key_of(load_leaf(der).certificate).verify(pair(kind).sign(MESSAGE, hashes.SHA256()), MESSAGE)
+
+    @pytest.mark.parametrize(
+        ("kind", "digest"),
+        [
+            (KeyKind.P256, hashes.SHA384()),
+            (KeyKind.P384, hashes.SHA512()),
+            (KeyKind.P384, hashes.SHA1()),
+            (KeyKind.P521, hashes.SHA384()),
+        ],
+    )
+    def test_no_other_hash_does(self, kind: KeyKind, digest: hashes.HashAlgorithm) -> None:
+        der = acme().authority.issue(Leaf(span=LEAF_SPAN), pair(kind).spki, ())
+        with pytest.raises(NotVerified):
+            verifying_key_of(load_leaf(der).certificate).verify(pair(kind).sign(MESSAGE, digest), MESSAGE)
+
     @pytest.mark.case("TYPE-021")
     @pytest.mark.parametrize("content", [pair(KeyKind.P256).spki, pair(KeyKind.P256).pem, b"", b"\x30\x80"])
     def test_a_bare_key_is_no_certificate(self, content: bytes) -> None:
