@@ -25,10 +25,12 @@ def loaded(command: str) -> set[str]:
     return {*json.loads(said.stdout)}
 
 
+@pytest.mark.slow
 def test_serving_loads_nothing_that_it_does_not_need_to_be_ready() -> None:
     assert sorted(loaded("serve") & NOT_FOR_SERVING) == []
 
 
 @pytest.mark.parametrize("library", ["kopf", "kubernetes", "fastapi", "uvicorn"])
+@pytest.mark.slow
 def test_judging_on_a_laptop_loads_nothing_of_a_cluster(library: str) -> None:
     assert library not in loaded("verify")

@@ -1,4 +1,7 @@
-"""Key pairs of every kind that the formats know. The same name always gives the same key, RSA excepted."""
+"""Key pairs of every kind that the formats know.
+
+The same name always gives the same key; of RSA in one process only, and one for both paddings: making them takes long.
+"""
 
 from __future__ import annotations
 
@@ -95,4 +98,9 @@ def _generate(name: str, kind: KeyKind) -> PrivateKey:
         return ec.derive_private_key(int.from_bytes(seed[:31], "big") + 1, CURVES[kind][0])
     if kind is KeyKind.ED25519:
         return ed25519.Ed25519PrivateKey.from_private_bytes(seed[:32])
-    return rsa.generate_private_key(public_exponent=65537, key_size=int(kind.name[-4:]))
+    return rsa_key(name, int(kind.name[-4:]))
+
+
+@cache
+def rsa_key(_name: str, size: int) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=size)

@@ -36,6 +36,7 @@ def test_other_shells_are_a_mistake(run: Commands) -> None:
         ("navicert verify --output ", {"plain,yaml"}, set()),
     ],
 )
+@pytest.mark.slow
 def test_names_options_and_values_are_completed(words: str, offered: set[str], not_offered: set[str]) -> None:
     count = len(words.split()) - (not words.endswith(" "))
     asked = {"_NAVICERT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)}

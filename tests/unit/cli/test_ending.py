@@ -16,6 +16,7 @@ main.main()
 
 
 @pytest.mark.parametrize(("thread", "taken_down"), [("left", False), ("none", True)])
+@pytest.mark.slow
 def test_the_interpreter_is_not_taken_down_around_a_thread(thread: str, *, taken_down: bool) -> None:
     command = [sys.executable, "-c", COMMAND, "lint", "/nowhere", thread]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -196,6 +196,7 @@ async def test_secrets_are_bounded_in_number(scene: Scene) -> None:
 
 @pytest.mark.parametrize("pulled_with", [SHOP, PulledWith(service_account="builder")])
 @pytest.mark.parametrize(("seconds", "most"), [(3.0, 2.5), (60.0, SECRET_SECONDS + 20)])
+@pytest.mark.slow
 async def test_an_api_server_that_stalls_takes_no_more_than_its_time(
     scene: Scene, pulled_with: PulledWith, seconds: float, most: float
 ) -> None:

@@ -38,6 +38,7 @@ def found(size: int, *, gap: bool = False) -> Found:
 
 
 @pytest.mark.case("CACHE-010")
+@pytest.mark.slow
 def test_ten_thousand_digests_of_a_mebibyte_stay_within_the_bound() -> None:
     cache = EvidenceCache(max_bytes=64 * MIB, clock=lambda: 0.0)
     for number in range(10_000):

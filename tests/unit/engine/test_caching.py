@@ -191,6 +191,7 @@ async def test_a_look_goes_on_for_the_report_when_nobody_waits_any_more(scene: S
     assert scene.requests == asked
 
 
+@pytest.mark.slow
 async def test_who_leaves_early_takes_what_is_at_hand(scene: Scene) -> None:
     """The image and its bundle were read, and one place has not answered yet."""
     tag = f"manifests/sha256-{scene.shelf.subject.hex}.att"

@@ -264,6 +264,7 @@ def test_removing_what_is_not_there_is_no_error() -> None:
     assert snapshot(made).problems == {}
 
 
+@pytest.mark.slow
 def test_a_thousand_policies_are_compiled_and_linked() -> None:
     sources = [
         policy(

@@ -94,6 +94,7 @@ async def test_a_condition_is_evaluated_for_every_review_of_the_same_evidence() 
 
 @pytest.mark.case("MODE-005")
 @pytest.mark.parametrize(("mode", "seconds", "warnings"), [("Audit", 0.5, 0), ("Warn", 2.0, 1)])
+@pytest.mark.slow
 async def test_a_registry_that_stalls_holds_a_review_up_no_longer_than_its_mode_is_patient(
     mode: str, seconds: float, warnings: int
 ) -> None:
@@ -116,6 +117,7 @@ async def test_a_registry_that_stalls_holds_a_review_up_no_longer_than_its_mode_
 @pytest.mark.case("CACHE-012")
 @pytest.mark.parametrize(("mode", "seconds"), [("Audit", 0.5), ("Warn", 2.0)])
 @pytest.mark.parametrize("stalls", [False, True])
+@pytest.mark.slow
 async def test_what_satisfies_stays_satisfied_though_another_policy_makes_it_worth_a_look_at_a_registry_that_is_gone(
     mode: str, seconds: float, *, stalls: bool
 ) -> None:

@@ -84,6 +84,7 @@ async def test_no_attempt_begins_after_the_series(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.case("REG-009")
 @pytest.mark.parametrize("dated", [False, True], ids=["seconds", "date"])
+@pytest.mark.slow
 async def test_a_pause_that_the_registry_asks_for_is_kept_within_the_deadline(*, dated: bool) -> None:
     told = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True) if dated else "1"
     server = Server(answer(429, told), answer(200))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
@@ -30,7 +30,7 @@ from controller.trust.verifying import Algorithm
 from controller.wire.trustedroot import parse_trusted_root
 from tests.support.foundry import SigningKey
 from tests.support.instance import acme, stranger
-from tests.support.signing import KeyKind, KeyPair
+from tests.support.signing import KeyKind, KeyPair, rsa_key
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = SigningKey()
@@ -149,7 +149,7 @@ class TestMaterial:
     @pytest.mark.parametrize("kind", ["tlogs", "ctlogs"])
     def test_deprecated_names_of_rsa_keys_are_known(self, kind: str, details: str, size: int) -> None:
         """Staging's CT log has a key in the form of PKCS#1."""
-        private = rsa.generate_private_key(65537, size)
+        private = rsa_key("ours", size)
         key = private.public_key()
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         raw = key.public_bytes(Encoding.DER, PublicFormat.PKCS1) if details.startswith("PKCS1") else spki

@@ -138,6 +138,7 @@ def test_identifiers_of_keys_are_read_as_well(dotted: str, contents: tuple[bytes
 
 @pytest.mark.parametrize("name", ["as Fulcio writes it", "two SCTs", "an email address"])
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # as in production
+@pytest.mark.slow
 def test_no_change_of_a_byte_tells_the_two_apart(name: str) -> None:
     leaf, submissions = USUAL[name]
     der, chance = issue(leaf, *submissions), random.Random(name)

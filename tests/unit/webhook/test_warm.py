@@ -114,6 +114,7 @@ async def test_a_jump_of_the_wall_clock_makes_evidence_neither_older_nor_younger
 
 @pytest.mark.case("SVC-014")
 @pytest.mark.parametrize("jump", [DAY, -DAY])
+@pytest.mark.slow
 async def test_a_jump_of_the_wall_clock_moves_no_deadline(scene: Scene, jump: timedelta) -> None:
     scene.registry.answering.clear()
     scene.jump = jump

@@ -32,6 +32,7 @@ def test_the_command_writes_one_file_per_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_a_definition_fits_into_the_annotation_of_kubectl_apply(kind: str) -> None:
     assert len(crd.render_files()[f"navicert.dev_{KINDS[kind].plural}.yaml"]) < 262_144
 

@@ -119,6 +119,7 @@ def test_anything_else_is_malformed(predicate_type: str, predicate: Any) -> None
 
 
 @pytest.mark.case("PARSE-014")
+@pytest.mark.slow
 def test_an_sbom_of_a_hundred_thousand_packages_is_read_within_the_bounds() -> None:
     package = {"licenseConcluded": "MIT", "externalRefs": [{"referenceLocator": "pkg:npm/x@1"}], "checksums": []}
     packages = [{"SPDXID": f"SPDXRef-Package-{n}", "name": "x" * 40, **package} for n in range(100_000)]

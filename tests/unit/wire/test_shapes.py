@@ -47,6 +47,7 @@ print("read")
 
 
 @pytest.mark.parametrize("read", ["(decoder(outer).decode(content),)", "(convert(document, outer),)"])
+@pytest.mark.slow
 def test_a_type_is_learned_before_anybody_reads_by_it(read: str) -> None:
     command = (sys.executable, "-c", RACE.replace("(READ)", read))
     ended = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
