@@ -19,7 +19,7 @@ demo: .venv/.stamp ## Show Navicert admit and refuse sample images, without a cl
 
 .PHONY: test
 test: .venv/.stamp tools ## Run every test; builds the test programs first (minutes the first time); a skipped test fails
-	$(BIN)/pytest --cache-clear --no-skips -n 2 --dist loadfile --no-loadscope-reorder || $(call again)
+	$(BIN)/pytest --cache-clear --no-skips -n 3 --dist loadfile --no-loadscope-reorder || $(call again)
 
 .PHONY: check
 check: .venv/.stamp ## Format, lint, types, import contracts and the tests without processes; under a minute
