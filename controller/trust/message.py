@@ -29,6 +29,7 @@ class SignedMessage:
     def __init__(self, content: SignedContent) -> None:
         """Take the message of this content, or its digest where that is all there is."""
         self._signatures = content.signatures
+        self._concatenated = content.concatenated
         self._message = content.message if content.digest is None else None
         self._digests = {} if content.digest is None else {_SHA256_BYTES: content.digest}
         self._left = MAX_HASHED_BYTES
@@ -59,7 +60,7 @@ class SignedMessage:
 
     def _holds_over(self, size: int, key: VerifyingKey, signature: bytes) -> bool:
         try:
-            key.verify_digest(signature, self._digest(size))
+            key.verify_digest(key.in_der(signature) if self._concatenated else signature, self._digest(size))
         except NotVerified:
             return False
         return True

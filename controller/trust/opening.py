@@ -3,7 +3,7 @@
 from controller.core.errors import MalformedAttestation, NotVerified
 from controller.core.evidence import Kind
 from controller.core.predicates import SIMPLE_SIGNING
-from controller.wire.annotations import parse_annotations, parse_signature
+from controller.wire.annotations import is_by_cosign, parse_annotations, parse_signature
 from controller.wire.bundle import parse_bundle
 from controller.wire.candidate import Candidate, Container
 from controller.wire.envelope import Envelope, parse_envelope
@@ -29,8 +29,11 @@ def open_candidate(candidate: Candidate) -> tuple[SignedContent, Material]:
         case Container.SIMPLE_SIGNING:
             return _simple_signing(candidate), parse_annotations(candidate.annotations)
         case _:
-            envelope = _bare_envelope(candidate.content)
-            content = envelope.content(candidate.container, written=candidate.content)
+            content = _bare_envelope(candidate.content).content(
+                candidate.container,
+                written=candidate.content,
+                concatenated=not is_by_cosign(candidate.annotations),
+            )
             return content, parse_annotations(candidate.annotations)
 
 

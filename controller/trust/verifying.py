@@ -32,10 +32,10 @@ _NOT_BY_THIS_KEY = "the signature is not by this key, or what it signed was chan
 class Algorithm(Enum):
     """Key and signature algorithms by the names of Sigstore's `PublicKeyDetails` (sigstore_common.proto).
 
-    ECDSA signatures are DER (RFC 3279, 2.2.3) wherever they stand: in envelopes, annotations, log entries and notes as
-    Go's crypto writes them, in SCTs by RFC 5246, 4.7, in certificates and timestamps by RFC 5480 and RFC 5754, 3.3.
-    Raw r||s is how JWS has them (RFC 7518, 3.4), which no form of evidence is; it is refused. The size in an RSA name
-    is the least that the key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not Ed25519ph.
+    ECDSA signatures are DER (RFC 3279, 2.2.3): in bundles, annotations, log entries and notes as Go's crypto writes
+    them, in SCTs by RFC 5246, 4.7, in certificates and timestamps by RFC 5480 and RFC 5754, 3.3. Raw r||s is refused,
+    but in bare envelopes, where DSSE has it: see `VerifyingKey.in_der`. The size in an RSA name is the least that the
+    key has. PSS takes salts of any length. Ed25519 is the pure one of RFC 8032, not Ed25519ph.
     """
 
     PKIX_ECDSA_P256_SHA_256 = auto()
@@ -146,6 +146,15 @@ class VerifyingKey:
             if scheme.digest_size == len(digest) and scheme.holds(signature, digest):
                 return
         raise NotVerified(_NOT_BY_THIS_KEY)
+
+    def in_der(self, signature: bytes) -> bytes:
+        """An ECDSA signature in DER, where it is r||s (IEEE P1363) of this key's size; any other as it is."""
+        if not is_curve_key(self._key):
+            return signature
+        size = (self._key.curve.key_size + 7) // 8
+        if len(signature) != 2 * size:  # DER of that length has integers that nobody meets
+            return signature
+        return encode_dss_signature(*(int.from_bytes(half, "big") for half in (signature[:size], signature[size:])))
 
     def _signed_whole(self, signature: bytes, message: bytes) -> bool:
         if not isinstance(self._key, ed25519.Ed25519PublicKey):

@@ -24,6 +24,8 @@ TIMESTAMP = "dev.sigstore.cosign/rfc3161timestamp"
 
 MAX_PEM_CHARACTERS = 262_144
 
+_COSIGNS = frozenset({SIGNATURE, CERTIFICATE, CHAIN, BUNDLE, TIMESTAMP})
+
 _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----", re.ASCII)
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -62,6 +64,11 @@ def parse_annotations(annotations: Mapping[str, str]) -> Material:
         timestamps=(_timestamp(timestamp),) if timestamp else (),
         annotated=True,
     )
+
+
+def is_by_cosign(annotations: Mapping[str, str]) -> bool:
+    """Whether a layer says that it is one of cosign's, which always have a signature annotation, if an empty one."""
+    return not _COSIGNS.isdisjoint(annotations)
 
 
 def parse_signature(annotations: Mapping[str, str]) -> bytes:

@@ -57,8 +57,14 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         payload_type = self.payload_type.encode()
         return b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type, len(self.payload), self.payload)
 
-    def content(self, container: Container, *, written: bytes | None = None) -> SignedContent:
-        """What is signed here; `written` is the envelope as it stood in its layer, where it stood by itself."""
+    def content(
+        self, container: Container, *, written: bytes | None = None, concatenated: bool = False
+    ) -> SignedContent:
+        """What is signed here; `written` is the envelope as it stood in its layer, where it stood by itself.
+
+        DSSE leaves the form of ECDSA signatures to the signer: its own test vector is `concatenated` (protocol.md),
+        Sigstore's bundles and cosign's layers hold DER.
+        """
         return SignedContent(
             container=container,
             payload_type=self.payload_type,
@@ -67,6 +73,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             signatures=self.signatures,
             envelope=written,
             certified=self.certified,
+            concatenated=concatenated,
         )
 
 

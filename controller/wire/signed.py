@@ -20,6 +20,7 @@ class SignedContent(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     itself has taken its place as payload and message, and for everything else, `digest` is None.
 
     `certified`: an envelope has a certificate beside a signature, where none counts: good for an explanation only.
+    `concatenated`: an ECDSA signature may be r and s side by side here, and not only DER.
 
     There is at least one signature, and none is empty.
     """
@@ -32,6 +33,7 @@ class SignedContent(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     envelope: bytes | None = None
     digest: bytes | None = None
     certified: bool = False
+    concatenated: bool = False
 
     @cached_property
     def payload_digest(self) -> Digest:
