@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.cli.main import main
+from controller.cli.main import run as run_program
 from tests.support.decisions import Case, read_cases
 
 ALL = read_cases()
@@ -52,10 +52,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def ran(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["navicert", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, capsys.readouterr().out
+        return run_program("navicert"), capsys.readouterr().out
 
     return ran
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import main
+from controller.cli.main import run as run_program
 from controller.core.evidence import Evidence, Kind
 from controller.core.image import Digest, ImageReference
 from controller.core.predicates import IMAGE_SIGNATURE, PROVENANCE
@@ -52,11 +52,9 @@ def capture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         folder = folder or tmp_path / "captured" / "shop"
         arguments = ["--registries", str(setting), "--output", str(folder), image]
         monkeypatch.setattr(sys, "argv", ["navicert", "capture", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        code = run_program("navicert")
         out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, folder, out + err
+        return code, folder, out + err
 
     return ran
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import main
+from controller.cli.main import run as run_program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,7 @@ class Commands:
         with self._monkeypatch.context() as patch:
             patch.setenv("HOME", str(self._home))
             patch.setattr(sys, "argv", ["navicert", *map(str, arguments)])
-            with pytest.raises(SystemExit) as ended:
-                main()
+            code = run_program("navicert")
         out, err = self._capsys.readouterr()
-        assert isinstance(ended.value.code, int)
         assert "Traceback" not in err
-        return Ended(code=ended.value.code, out=out, err=err)
+        return Ended(code=code, out=out, err=err)
