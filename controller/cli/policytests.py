@@ -17,7 +17,8 @@ from controller.core.evidence import Evidence
 from controller.core.image import ImageReference, Repository
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
-from controller.engine.decision import UNHURRIED, Circumstances, decide
+from controller.engine.circumstances import UNHURRIED, Circumstances
+from controller.engine.decision import decide
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import GatherRequest
 from controller.registry.absent import NoRegistry

@@ -34,16 +34,15 @@ from controller.engine.pinning import Resolver
 from controller.engine.policies import Snapshot, Source
 from controller.kube.pullsecrets import PullSecrets
 from controller.settings import Address, Settings
-from controller.telemetry import Metrics, Outlet, configure_outlet
-from controller.webhook.app import admission_app, status_app
-from controller.webhook.asgi import ASGIApp
+from controller.telemetry import Metrics, Outlet, Teller, configure_outlet
+from controller.webhook.app import AdmissionApp, Endpoint, status_app
 from controller.webhook.bodies import Bodies
 from controller.webhook.connections import Terms
 from controller.webhook.judging import Judge
 from controller.webhook.memory import expect_to_keep, settle_memory
 from controller.webhook.pinning import Pinner
 from controller.webhook.policing import PolicyReviewer
-from controller.webhook.review import ReviewEndpoint
+from controller.webhook.review import LOGGER, MESSAGE, ReviewEndpoint, Tell
 from controller.webhook.server import Listener, bind
 from controller.webhook.server import serve as serve_listeners
 from controller.webhook.tls import CertificateFiles, ServingCertificate
@@ -124,7 +123,8 @@ async def _serve(settings: Settings, outlet: Outlet) -> None:
         opening = open_gatherer(registries, credentials, known.store.current, secrets=secrets, count=count)
         opened = await stack.enter_async_context(opening)
         metrics.watch_cache(opened.counts)
-        endpoints = _endpoints(settings, known, opened, metrics)
+        tell = Teller(logging.getLogger(LOGGER), MESSAGE, outlet)
+        admissions = AdmissionApp(_endpoints(settings, known, opened, metrics, tell))
         _log.info("starting", extra={"version": __version__})
         announcer = Announcer(known.store.current, metrics.count_broken)
         await stack.enter_async_context(_beside(announcer.run(), certificate.run(), _settle_once(known)))
@@ -133,14 +133,19 @@ async def _serve(settings: Settings, outlet: Outlet) -> None:
         app = status_app(unready=partial(_unready, known, plain), metrics=metrics)
         await serve_listeners(
             Listener(
-                serves="admission", app=admission_app(endpoints), bound=admission, tls=certificate.context, terms=terms
+                serves="admission",
+                app=admissions,
+                at_hand=admissions.at_hand,
+                bound=admission,
+                tls=certificate.context,
+                terms=terms,
             ),
             Listener(serves="status", app=app, bound=status, tls=None, terms=plain),
             drain_seconds=settings.drain_seconds,
         )
 
 
-def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metrics) -> dict[str, ASGIApp]:
+def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metrics, tell: Tell) -> dict[str, Endpoint]:
     """One for each path, over one client of registries."""
     current, find_access = known.store.current, opened.find_access
     labels = known.namespaces.labels
@@ -159,7 +164,7 @@ def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metric
     )
     policies = PolicyReviewer(snapshot=current, review_object=partial(_review_object, settings.exception_maximum))
     bodies = Bodies()
-    return {one.path: ReviewEndpoint(one, metrics, bodies) for one in (judge, pinner, policies)}
+    return {one.path: ReviewEndpoint(one, metrics, bodies, tell) for one in (judge, pinner, policies)}
 
 
 def _unready(known: Known, terms: Terms) -> str | None:

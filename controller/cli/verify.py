@@ -21,7 +21,8 @@ from controller.cli.showing import show_problems, show_verdict
 from controller.cli.subjects import Setting, Subject, read_labels, read_subjects
 from controller.core.policy import Uncovered
 from controller.core.verdict import Verdict, conclude
-from controller.engine.decision import UNHURRIED, Circumstances, decide
+from controller.engine.circumstances import UNHURRIED, Circumstances
+from controller.engine.decision import decide
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import Gather
 from controller.engine.opening import VERIFYING_THREADS, open_gatherer

@@ -12,7 +12,8 @@ from controller.core.reasons import Outcome, Reason
 from controller.core.verdict import Finding, ImageVerdict
 from controller.core.workload import Form, Workload
 from controller.engine.access import Gathering, gathering_as
-from controller.engine.decision import UNHURRIED, Circumstances, decide
+from controller.engine.circumstances import UNHURRIED, Circumstances
+from controller.engine.decision import decide
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.engine.population import RunningWorkload

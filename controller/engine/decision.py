@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,15 +11,16 @@ from controller.core.errors import DeadlineExceeded, LimitExceeded, NavicertErro
 from controller.core.evaluate import children_matter, judge_image, needs_evidence, select
 from controller.core.evidence import Evidence, Gap
 from controller.core.image import Digest, ImageReference
-from controller.core.policy import Mode, Uncovered, strictest
-from controller.core.question import EXCEPTION_MAXIMUM, Moment, Question
+from controller.core.policy import Mode, strictest
+from controller.core.question import Moment, Question
 from controller.core.reasons import Outcome, Reason
 from controller.core.season import Season
 from controller.core.selection import Selected
 from controller.core.verdict import Finding, ImageVerdict, Verdict, conclude
 from controller.core.work import share_of_work
 from controller.core.workload import Workload, WorkloadImage
-from controller.engine.gathering import Gather, GatherRequest, Heard, Known, nobody_hears
+from controller.engine.circumstances import Circumstances
+from controller.engine.gathering import Gather, GatherRequest, Known
 from controller.engine.policies import Snapshot
 
 _T = TypeVar("_T")
@@ -31,27 +31,7 @@ SECONDS_OF_STEP = 0.001  # one that took longer, as costly conditions do, counts
 MAX_IMAGES = 256  # of one workload that are looked up; the others are unknown, which Enforce refuses
 MAX_DEPENDENCIES = 32  # of one image that are looked up
 NO_DEPENDENCIES: Mapping[Digest, Evidence] = {}
-PATIENCE: Mapping[Mode, float] = {Mode.ENFORCE: float("inf"), Mode.WARN: 2.0, Mode.AUDIT: 0.5}
-"""Seconds that an image may hold up a review, by the strictest mode that matches it."""
-UNHURRIED: Mapping[Mode, float] = {mode: float("inf") for mode in Mode}
-"""Where nobody's pod waits for the answer."""
 RECENT_SECONDS = 30.0  # evidence that does not satisfy, and is older, is gathered anew
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What a decision is made under: the review's own time, its deadline on the loop's clock, and settings.
-
-    `patience` is how long, in seconds, an image may hold up the answer, by the strictest mode that matches it. `heard`
-    is told where evidence came from.
-    """
-
-    now: datetime
-    deadline: float
-    uncovered: Uncovered
-    exception_maximum: timedelta = EXCEPTION_MAXIMUM
-    patience: Mapping[Mode, float] = field(default_factory=lambda: PATIENCE)
-    heard: Heard = nobody_hears
 
 
 async def decide(
@@ -64,10 +44,23 @@ async def decide(
     its evidence was gathered for another review. `snapshot` is None before the first sync: then everything is refused.
     Raises only what is a bug.
     """
+    verdict = begin(workload, snapshot=snapshot, gather=gather, circumstances=circumstances)
+    return verdict if isinstance(verdict, Verdict) else await verdict
+
+
+def begin(
+    workload: Workload, *, snapshot: Snapshot | None, gather: Gather, circumstances: Circumstances
+) -> Verdict | Coroutine[Any, Any, Verdict]:
+    """As `decide`: the verdict itself, where all it takes is at hand, or else what comes to it."""
+    expected = len(workload.images)
     if snapshot is None:
-        return conclude(tuple(_unsynced(image) for image in workload.images), expected=len(workload.images))
-    verdicts = await _Review(workload, snapshot, gather, circumstances).verdicts()
-    return conclude(tuple(verdicts), expected=len(workload.images))
+        return conclude(tuple(_unsynced(image) for image in workload.images), expected=expected)
+    verdicts = _Review(workload, snapshot, gather, circumstances).begin()
+    return _concluded(verdicts, expected) if isinstance(verdicts, Coroutine) else conclude(verdicts, expected=expected)
+
+
+async def _concluded(verdicts: Awaitable[tuple[ImageVerdict, ...]], expected: int) -> Verdict:
+    return conclude(await verdicts, expected=expected)
 
 
 class _Asked(NamedTuple):
@@ -76,6 +69,9 @@ class _Asked(NamedTuple):
     image: WorkloadImage
     selected: Selected
     request: GatherRequest
+
+
+_First = ImageVerdict | Coroutine[Any, Any, ImageVerdict]  # the latter not begun
 
 
 class _Review:
@@ -95,18 +91,27 @@ class _Review:
         self._loop = asyncio.get_running_loop()
         self._steps = self._needing = 0
 
-    async def verdicts(self) -> Sequence[ImageVerdict]:
-        """One for each image, in their order. What is at hand and satisfies takes no task, and waits for nobody; all
-        the rest is looked up together."""
-        first: list[ImageVerdict | Coroutine[Any, Any, ImageVerdict]] = []
+    def begin(self) -> tuple[ImageVerdict, ...] | Coroutine[Any, Any, tuple[ImageVerdict, ...]]:
+        """One verdict for each image, in their order. What is at hand and satisfies takes no task, and waits for
+        nobody; where that is all there is, and it is quickly judged, these are the verdicts themselves."""
+        first: list[_First] = []
         for image in self._workload.images:
+            if self._steps >= STEPS_IN_A_ROW:
+                return self._verdicts(first)
+            first.append(self._first(image))
+        judged = tuple([one for one in first if isinstance(one, ImageVerdict)])
+        return judged if len(judged) == len(first) else self._verdicts(first)
+
+    async def _verdicts(self, first: list[_First]) -> tuple[ImageVerdict, ...]:
+        """All that is left of it; what has to be looked up is looked up together."""
+        for image in self._workload.images[len(first) :]:
             if self._turn_is_over():
                 await asyncio.sleep(0)
             first.append(self._first(image))
         looked_up = iter(await _all([one for one in first if not isinstance(one, ImageVerdict)]))
-        return [one if isinstance(one, ImageVerdict) else next(looked_up) for one in first]
+        return tuple([one if isinstance(one, ImageVerdict) else next(looked_up) for one in first])
 
-    def _first(self, image: WorkloadImage) -> ImageVerdict | Coroutine[Any, Any, ImageVerdict]:
+    def _first(self, image: WorkloadImage) -> _First:
         """The verdict where nothing has to be looked up, or else the looking up, not begun."""
         self._steps += 1
         selected = select(self._snapshot.policies, self._workload, image)

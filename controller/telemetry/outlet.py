@@ -8,6 +8,7 @@ import os
 import select
 import threading
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 FLUSH_SECONDS = 2.0  # at the end of the process, for what still waits
@@ -33,47 +34,67 @@ class Outlet(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line now, or keep it to be written."""
-        line = self.format(record).encode(errors="backslashreplace") + b"\n"
+        self.put([self.format(record).encode(errors="backslashreplace") + b"\n"])
+
+    def put(self, lines: Sequence[bytes]) -> None:
+        """Write these lines, each with its end, now, or keep them to be written."""
         with self._changed:
-            if self._waiting_bytes == 0 and len(line) <= select.PIPE_BUF and self._room.poll(0):
-                self._write(line)  # a pipe with room takes so much whole, or is broken
-            elif self._waiting_bytes + len(line) > MAX_WAITING_BYTES:
-                self.dropped += 1
-            else:
-                self._keep(line)
+            for content in _joined(lines):
+                if self._waiting_bytes == 0 and len(content) <= select.PIPE_BUF and self._room.poll(0):
+                    self._write(content)  # a pipe with room takes so much whole, or is broken
+                elif self._waiting_bytes + len(content) > MAX_WAITING_BYTES:
+                    self._drop(content)
+                else:
+                    self._keep(content)
 
     def flush(self) -> None:
         """Wait until everything is written, FLUSH_SECONDS at most."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting_bytes == 0, timeout=FLUSH_SECONDS)
 
-    def _keep(self, line: bytes) -> None:
+    def _drop(self, content: bytes) -> None:
+        self.dropped += content.count(b"\n")
+
+    def _keep(self, content: bytes) -> None:
         if self._writer is None:
             writer = threading.Thread(target=self._write_on, name="log", daemon=True)
             try:
                 writer.start()
             except RuntimeError:  # the system has no thread left: whoever logs is not to break for that
-                self.dropped += 1
+                self._drop(content)
                 return
             self._writer = writer
-        self._waiting.append(line)
-        self._waiting_bytes += len(line)
+        self._waiting.append(content)
+        self._waiting_bytes += len(content)
         self._changed.notify_all()
 
     def _write_on(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._waiting))
-                line = self._waiting.popleft()
-            self._write(line)
+                content = self._waiting.popleft()
+            self._write(content)
             with self._changed:
-                self._waiting_bytes -= len(line)
+                self._waiting_bytes -= len(content)
                 self._changed.notify_all()
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, content: bytes) -> None:
         try:
-            written = os.write(self._descriptor, line)
-            while written < len(line):
-                written += os.write(self._descriptor, memoryview(line)[written:])
+            written = os.write(self._descriptor, content)
+            while written < len(content):
+                written += os.write(self._descriptor, memoryview(content)[written:])
         except OSError:
-            self.dropped += 1
+            self._drop(content)
+
+
+def _joined(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """As many lines at a time as a pipe takes whole, a longer one by itself."""
+    joined: list[bytes] = []
+    size = 0
+    for line in lines:
+        if joined and size + len(line) > select.PIPE_BUF:
+            yield b"".join(joined)
+            joined, size = [], 0
+        joined.append(line)
+        size += len(line)
+    yield b"".join(joined)

@@ -16,8 +16,6 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 DEFAULT_SECONDS, MAX_SECONDS = 10.0, 30.0  # timeoutSeconds of a webhook configuration: default and maximum
 MARGIN, LEAST_MARGIN_SECONDS = 0.1, 0.2  # of the review's time, kept for the way back
 
-WHOLE = "navicert.whole"  # in the state of a request whose body had arrived when it was handed on
-
 _OK, _JSON = HTTPStatus.OK.value, (b"content-type", b"application/json")
 _TIMEOUT = re.compile(r"([0-9]{1,4})s")
 
@@ -26,6 +24,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+AtHand = Callable[[Scope, bytes], bytes | None]
+"""The JSON to answer 200 with to a request that is whole, where nothing has to be waited for. None leaves the request
+to the application, which may find in the state of the scope what was begun. Must not raise."""
+
+
+def never_at_hand(_scope: Scope, _body: bytes) -> None:
+    """Where the application answers all."""
 
 
 class Refused(Exception):
@@ -55,13 +60,10 @@ def answer_seconds(query: bytes) -> float:
 async def read_body(scope: Scope, receive: Receive, deadline: float, bodies: Bodies) -> bytes:
     """The body of a POST that arrives by `deadline` (the loop's clock) and has at most MAX_BODY_BYTES.
 
-    It is late, too, when `bodies` gave it up for others. One that is WHOLE when its request is handed on needs no time.
-    Raises Refused, and Gone when the client hangs up meanwhile.
+    It is late, too, when `bodies` gave it up for others. Raises Refused, and Gone when the client hangs up meanwhile.
     """
     if scope["method"] != "POST":
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "post an AdmissionReview")
-    if WHOLE in scope.get("state", ()):
-        return await _read(receive, _uncounted)
     try:
         async with bodies.arriving(deadline) as count:
             return await _read(receive, count)
@@ -98,10 +100,6 @@ async def _read(receive: Receive, count: Callable[[int], None]) -> bytes:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a review has at most {MAX_BODY_BYTES} bytes")
         if not message.get("more_body", False):
             return bytes(content)
-
-
-def _uncounted(_size: int) -> None:
-    """What is there already arrives no more."""
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

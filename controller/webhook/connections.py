@@ -7,15 +7,20 @@ stay for ever (SVC-011); so would one after whose answer a single byte arrives.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from controller.webhook.asgi import WHOLE
+from controller.webhook.asgi import Scope
 from controller.webhook.together import Together
+from controller.webhook.turn import Turn, Whole
 
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a further request, until its headers are complete
 MAX_CONNECTIONS = 2048  # of one listener: API servers keep one for each review that is under way
+
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b\r\n%b"
 
 
 class Stage(Enum):
@@ -73,11 +78,18 @@ class Terms:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection, with a deadline for headers, and an end to keeping alive once the listener drains."""
+    """uvicorn's connection, with a deadline for headers, and an end to keeping alive once the listener drains.
 
-    def __init__(self, *arguments: Any, terms: Terms, **named: Any) -> None:
+    What comes whole goes to the listener's `turn`, which may know the answer, before the application is asked.
+    """
+
+    def __init__(self, *arguments: Any, terms: Terms, turn: Turn, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._terms = terms
+        self._turn = turn
+        self._reading = False
+        self._next: tuple[RequestResponseCycle, ASGI3Application] | None = None  # begun by what is being read
+        self._in_headers = False  # something came that may be part of headers, which are not complete
         self._headers_due: asyncio.TimerHandle | None = None
         self.stage: Stage | None = None  # as its terms have it; None while an answer is owed to it
 
@@ -89,26 +101,33 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Whatever comes while no request is under way begins one."""
-        if self._headers_due is None and self._idle:
-            self._await_headers()
+        self._reading = True
+        if self._idle:
+            self._in_headers = True
         super().data_received(data)
+        self._reading = False
+        if self._next is not None:
+            cycle, app = self._next
+            self._next = None
+            self._hand_on(cycle, app)
+        self._await_rest()
+
+    def on_message_begin(self) -> None:
+        """Headers come next."""
+        self._in_headers = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """From here on the application watches the time."""
+        self._in_headers = False
         self._stop_waiting()
         self._terms.enter(self, Stage.SENDING)
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # to which there is no body
-            self.cycle.transport = Together(self.transport)  # the application's turn has not come yet
         if self._terms.draining:
             self.end_after_answer()
 
     def on_message_complete(self) -> None:
-        """All has arrived: an answer is owed, unless it was given before the end was there.
-
-        The application's turn comes after that of who read: it then finds the body whole, and waits for nothing.
-        """
-        self.scope["state"][WHOLE] = True
+        """All has arrived: an answer is owed, unless it was given before the end was there."""
         if self._idle:
             self._terms.enter(self, Stage.IDLE)
         else:
@@ -120,12 +139,49 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self._idle and not self.transport.is_closing():
             self._terms.enter(self, Stage.IDLE)
+            self._await_rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave nothing behind."""
         self._stop_waiting()
         self._terms.forget(self)
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Not before all that came together is read."""
+        if self._reading:
+            self._next = cycle, app
+        else:
+            self._begin(cycle, app)
+
+    def _hand_on(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """What is whole to who may have its answer at hand, and all else to the application."""
+        if cycle.more_body or cycle.waiting_for_100_continue or self.flow.write_paused:
+            self._begin(cycle, app)
+        else:
+            self._turn.add(
+                Whole(
+                    scope=cast("Scope", cycle.scope),
+                    body=bytes(cycle.body),
+                    waiting=lambda: not (cycle.disconnected or self.transport.is_closing()),
+                    answer=partial(self._answer, cycle),
+                    leave=partial(self._begin, cycle, app),
+                )
+            )
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if cycle.scope["method"] != "HEAD":  # to which there is no body
+            cycle.transport = Together(self.transport)
+        super()._start_asgi_task(cycle, app)
+
+    def _answer(self, cycle: RequestResponseCycle, content: bytes) -> None:
+        """As the cycle itself would: 200, with this JSON."""
+        cycle.response_started = cycle.response_complete = True
+        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+        self.transport.write(_ANSWER % (len(content), closing, content))
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     @property
     def _idle(self) -> bool:
@@ -136,6 +192,11 @@ class Connection(HttpToolsProtocol):
         """Say `Connection: close` with the answer that is due, if one is: the client's next request goes elsewhere."""
         if not self._idle:
             self.cycle.keep_alive = False
+
+    def _await_rest(self) -> None:
+        """Of headers that have begun, while no request is under way."""
+        if self._in_headers and self._headers_due is None and self._idle:
+            self._await_headers()
 
     def _await_headers(self) -> None:
         self._headers_due = self.loop.call_later(HEADER_SECONDS, self._terms.close, self, "late")

@@ -15,8 +15,9 @@ import uvicorn
 
 from controller.core.errors import MalformedDocument
 from controller.settings import Address
-from controller.webhook.asgi import MAX_SECONDS, ASGIApp
+from controller.webhook.asgi import MAX_SECONDS, ASGIApp, AtHand, never_at_hand
 from controller.webhook.connections import Connection, Terms
+from controller.webhook.turn import Turn
 
 # Go's HTTP clients, the API server among them, drop idle connections after 90 seconds. Whoever drops first must be the
 # client, or a request may meet a connection that is just being closed.
@@ -31,13 +32,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """An application and the socket it is served at, over TLS or in the clear, and the terms of its connections."""
+    """An application and the socket it is served at, over TLS or in the clear, and the terms of its connections.
+
+    `at_hand` is asked before the application is.
+    """
 
     serves: str
     app: ASGIApp
     bound: socket.socket
     tls: ssl.SSLContext | None
     terms: Terms
+    at_hand: AtHand = never_at_hand
 
     @property
     def address(self) -> str:
@@ -85,7 +90,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, with a bound on the TLS handshake, which it has no setting for."""
-        connection = partial(Connection, self.config, self.server_state, {}, terms=self.listener.terms)
+        terms, turn = self.listener.terms, Turn(self.listener.at_hand)
+        connection = partial(Connection, self.config, self.server_state, {}, terms=terms, turn=turn)
         tls: dict[str, Any] = (
             {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": GOODBYE_SECONDS}
             if self.config.ssl is not None

@@ -30,9 +30,9 @@ from controller.engine.hosts import named_hosts
 from controller.registry.client import RegistryClient
 from controller.telemetry import Metrics
 from controller.webhook.judging import Judge
-from controller.wire.admission import parse_review
 from controller.wire.registries import parse_registries
 from tests.support import objects
+from tests.support.asking import ask
 from tests.support.caseevidence import PLACEHOLDERS, layer
 from tests.support.cluster import NAMESPACE, policy, provenance, service_account, trust
 from tests.support.controlplane import Client, ControlPlane
@@ -41,7 +41,7 @@ from tests.support.instance import SIGNED
 from tests.support.operator import API, HOME, Operator, install
 from tests.support.processes import wait_until
 from tests.support.registries import Cosign, Kind, Pushed, Registry
-from tests.support.reviews import container, encoded, pod, review
+from tests.support.reviews import container, pod, review
 from tests.support.serving import settings_by
 from tests.support.tufrepository import TufRepository
 
@@ -196,8 +196,7 @@ async def answers(judge: Judge, world: World) -> dict[str, str]:
     """What comes of each image: admitted, or the reason why not."""
     found = {}
     for name, image in world.images.items():
-        body = encoded(review(pod(container(image.reference)), namespace=NAMESPACE))
-        answered = await judge.answer(parse_review(body), deadline=asyncio.get_running_loop().time() + 20)
+        answered = await ask(judge, review(pod(container(image.reference)), namespace=NAMESPACE), seconds=20)
         line = msgspec.to_builtins(answered.line)
         reasons = [one["reason"] for one in line["images"][0]["findings"] if "policy" in one]
         found[name] = ADMITTED if line["allowed"] else ",".join(reasons)

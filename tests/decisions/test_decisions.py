@@ -11,7 +11,8 @@ import pytest
 from controller.core.policy import Uncovered
 from controller.core.reasons import Outcome
 from controller.core.verdict import Verdict
-from controller.engine.decision import Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import decide
 from controller.telemetry import Metrics
 from controller.webhook.bodies import Bodies
 from controller.webhook.judging import Judge

@@ -17,7 +17,8 @@ from controller.core.policy import Uncovered
 from controller.core.predicates import PROVENANCE_V02
 from controller.core.reasons import Reason
 from controller.core.verdict import Verdict
-from controller.engine.decision import Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import decide
 from controller.engine.policies import PolicyStore, Snapshot
 from controller.wire.admission import parse_review
 from controller.wire.candidate import Candidate

@@ -15,7 +15,8 @@ import pytest
 from controller.core.policy import Uncovered
 from controller.core.verdict import Verdict
 from controller.engine.caching import CachingGatherer
-from controller.engine.decision import Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import decide
 from controller.engine.evidence import Gatherer
 from controller.engine.gathering import Gather
 from controller.registry.client import RegistryClient

@@ -13,7 +13,8 @@ import pytest
 from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.core.verdict import Verdict
-from controller.engine.decision import Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import decide
 from controller.engine.evidence import Gatherer
 from controller.engine.policies import PolicyStore, Snapshot
 from controller.registry.client import RegistryClient

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -96,3 +97,28 @@ def test_a_line_that_gets_no_thread_to_wait_in_is_counted_and_the_next_one_tries
 def no_thread(_thread: threading.Thread) -> None:
     """What Python says where the system has none left."""
     raise RuntimeError("can't start new thread")
+
+
+def test_lines_that_come_together_leave_in_order_and_in_few_pieces_that_a_pipe_takes_whole(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = os.write
+
+    def recorded(descriptor: int, content: bytes) -> int:
+        written.append(content)
+        return write(descriptor, content)
+
+    monkeypatch.setattr(os, "write", recorded)
+    lines = [b"%d" % number * 300 + b"\n" for number in range(100)]
+    Outlet(pipe[1]).put(lines)
+    assert b"".join(written) == b"".join(lines) == taken(pipe[0], sum(map(len, lines)))
+    assert max(map(len, written)) <= select.PIPE_BUF
+    assert len(written) < len(lines) / 5
+
+
+def test_of_lines_that_come_together_each_that_is_dropped_counts(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1])
+    os.close(pipe[0])
+    outlet.put([b"one\n", b"two\n", b"three\n"])
+    assert outlet.dropped == 3

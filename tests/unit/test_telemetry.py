@@ -1,14 +1,16 @@
 """Log lines are JSON, whatever goes into them."""
 
+import asyncio
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import msgspec
 import pytest
 
-from controller.telemetry import configure_logging
+from controller.telemetry import JSONFormatter, Outlet, Teller, configure_logging
 
 
 @pytest.fixture
@@ -56,3 +58,55 @@ def test_what_is_no_unicode_still_makes_a_line(stream: io.StringIO) -> None:
     line = json.loads(stream.getvalue())
     assert line["text"] == "\ud800"
     assert line["fields"] == {"a": "{1, 2}", "struct": {"name": "\ud800"}}
+
+
+class Told:
+    """A teller, and what it wrote."""
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        self._reading, writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self.outlet = Outlet(writing)
+        self.logger = logging.getLogger("navicert.told")
+        self.logger.setLevel(level)
+        self.logger.handlers, self.logger.propagate = [], False
+        self.tell = Teller(self.logger, "review", self.outlet)
+
+    def lines(self) -> list[bytes]:
+        try:
+            return os.read(self._reading, 65536).splitlines()
+        except BlockingIOError:
+            return []
+
+
+async def test_what_is_told_is_written_once_the_loop_has_its_turn_and_in_order() -> None:
+    told = Told()
+    for number in range(3):
+        told.tell({"review": {"uid": str(number)}})
+    assert told.lines() == []
+    await asyncio.sleep(0)
+    assert [json.loads(line)["review"]["uid"] for line in told.lines()] == ["0", "1", "2"]
+    told.tell({"review": {"uid": "3"}})
+    await asyncio.sleep(0)
+    assert len(told.lines()) == 1
+
+
+async def test_a_line_that_is_told_is_as_one_that_is_logged() -> None:
+    told = Told()
+    told.outlet.setFormatter(JSONFormatter())
+    told.logger.addHandler(told.outlet)
+    fields = {"review": {"allowed": True, "odd": frozenset(), "text": "\ud800"}}
+    told.tell(fields)
+    told.logger.info("review", extra=fields)
+    await asyncio.sleep(0)
+    logged, line = (json.loads(one) for one in told.lines())
+    assert line.pop("time")[:17] == logged.pop("time")[:17]
+    assert line == logged
+    assert list(line) == list(logged)
+
+
+async def test_nothing_is_told_below_the_level() -> None:
+    told = Told(logging.WARNING)
+    told.tell({"review": {}})
+    await asyncio.sleep(0)
+    assert told.lines() == []

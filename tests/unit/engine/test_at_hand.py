@@ -13,7 +13,8 @@ from controller.core.policyset import PolicySet
 from controller.core.reasons import Reason
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
-from controller.engine.decision import RECENT_SECONDS, STEPS_IN_A_ROW, Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import RECENT_SECONDS, STEPS_IN_A_ROW, decide
 from controller.engine.gathering import GatherRequest, Known
 from controller.engine.linking import Snapshot
 from controller.trust import root

@@ -17,7 +17,8 @@ from controller.core.reasons import Reason
 from controller.core.requirements import DependencyRequirement, Requirements, SignatureRequirement
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
-from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, UNHURRIED, Circumstances, decide
+from controller.engine.circumstances import UNHURRIED, Circumstances
+from controller.engine.decision import MAX_IMAGES, PARALLEL_IMAGES, decide
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.trust.root import INLINE_PREFIX, TrustRoot, TrustRoots

@@ -12,7 +12,8 @@ from controller.core.reasons import Reason
 from controller.core.selector import Operator, Requirement, Selector
 from controller.core.verdict import Verdict
 from controller.core.workload import Workload
-from controller.engine.decision import Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import decide
 from controller.engine.gathering import GatherRequest
 from controller.engine.policies import Snapshot
 from controller.trust.root import TrustRoots

@@ -16,7 +16,8 @@ from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.core.verdict import Verdict
 from controller.engine.caching import CachingGatherer
-from controller.engine.decision import RECENT_SECONDS, Circumstances, decide
+from controller.engine.circumstances import Circumstances
+from controller.engine.decision import RECENT_SECONDS, decide
 from controller.engine.evidence import Gatherer
 from controller.engine.policies import PolicyStore, Snapshot
 from controller.wire.policy import KINDS

@@ -1,6 +1,5 @@
 """Reviews of what was judged before: each thing that can decide, changed alone between two of them, is judged anew."""
 
-import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,10 +22,10 @@ from controller.expressions.condition import Use, compile_condition
 from controller.trust.root import TrustRoot, TrustRoots
 from controller.webhook.judging import Judge
 from controller.webhook.review import Answered
-from controller.wire.admission import parse_review
 from controller.wire.podspec import MIRROR_ANNOTATION
+from tests.support.asking import ask
 from tests.support.facts import BUILD, IMAGES, NOW, PINNED, builder, evidence, policies, policy, provenance
-from tests.support.reviews import Document, container, encoded, pod, review
+from tests.support.reviews import Document, container, pod, review
 
 DAY, TICK = timedelta(days=1), datetime.resolution
 GOOD, BAD = evidence(replace(provenance(), times=(NOW,))), evidence(replace(provenance(key="stranger"), times=(NOW,)))
@@ -57,8 +56,7 @@ class World:
             uncovered=self.uncovered,
             now=lambda: self.now,
         )
-        deadline = asyncio.get_running_loop().time() + 5
-        return await judge.answer(parse_review(encoded(review(self.subject, **self.request))), deadline=deadline)
+        return await ask(judge, review(self.subject, **self.request))
 
     def _gather(self, request: GatherRequest) -> Awaitable[Evidence]:
         return Known(BAD if request.stale else self.found)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from controller.telemetry import Metrics
-from controller.webhook.app import admission_app, status_app
+from controller.webhook.app import AdmissionApp, status_app
 from controller.webhook.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -36,8 +36,12 @@ async def get(app: ASGIApp, path: str, method: str = "GET") -> tuple[int, bytes]
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 
-async def validate(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 299, "headers": []})
+class Validating:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 299, "headers": []})
+
+    def at_hand(self, scope: Scope, body: bytes) -> bytes | None:
+        return b"%b by %b" % (body, scope["method"].encode())
 
 
 def status(*, ready: bool = True, metrics: Metrics | None = None) -> ASGIApp:
@@ -49,9 +53,11 @@ def status(*, ready: bool = True, metrics: Metrics | None = None) -> ASGIApp:
 @pytest.mark.case("SVC-012")
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/", "/docs", "/openapi.json", "/validate/", "/pin"])
 async def test_the_admission_port_answers_validate_and_nothing_else(path: str) -> None:
-    app = admission_app({"/validate": validate})
+    app = AdmissionApp({"/validate": Validating()})
     assert (await get(app, "/validate", "POST"))[0] == 299
+    assert app.at_hand({"path": "/validate", "method": "POST"}, b"asked") == b"asked by POST"
     assert (await get(app, path))[0] == 404
+    assert app.at_hand({"path": path, "method": "POST"}, b"asked") is None
 
 
 @pytest.mark.case("SVC-012")

@@ -1,9 +1,10 @@
-"""Which connection is closed when there are too many: never one that is owed an answer while another is not."""
+"""Connections: which one is closed when there are too many, and who answers what they bring."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from controller.webhook import connections
-from controller.webhook.asgi import WHOLE, Receive, Scope, Send
+from controller.webhook.asgi import Receive, Scope, Send
 from controller.webhook.connections import Connection, Terms
+from controller.webhook.turn import Turn
 
 REQUEST = b"POST /validate HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
 
@@ -20,9 +22,11 @@ REQUEST = b"POST /validate HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
 class Wire(asyncio.Transport):
     """The network's side of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection) -> None:
         super().__init__()
+        self.connection = connection
         self.closed = False
+        self.hears: Callable[[], None] = lambda: None  # of each write
         self.written: list[bytes] = []
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -33,6 +37,7 @@ class Wire(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written.append(bytes(data))
+        self.hears()
 
     def abort(self) -> None:
         self.closed = True
@@ -46,20 +51,28 @@ class Wire(asyncio.Transport):
 
 
 class Scene:
-    """A listener whose application answers when it is told to, and at once on the path /missing."""
+    """A listener whose application answers when it is told to, and at once on the path /missing; what is asked on the
+    path /known is at hand."""
 
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         self.answering = asyncio.Event()
-        self._terms = Terms(client_names=frozenset(), refused=lambda cause: self.refused.update([cause]))
+        self.terms = Terms(client_names=frozenset(), refused=lambda cause: self.refused.update([cause]))
         self._config = Config(self._app, log_config=None, lifespan="off", interface="asgi3")
         self._config.load()
         self._state = ServerState()
         self._made: list[Connection] = []
-        self.whole: list[bool] = []
+        self._turn = Turn(self._at_hand)
+        self.asked: list[str] = []  # of whom, in order: the hand or the application
+
+    def _at_hand(self, scope: Scope, body: bytes) -> bytes | None:
+        if scope["path"] != "/known":
+            return None
+        self.asked.append("hand")
+        return b'{"known":"%b"}' % body
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.whole.append(WHOLE in scope["state"])
+        self.asked.append("application")
         if scope["path"] == "/reading":
             await receive()
         if scope["path"] not in ("/missing", "/broken"):
@@ -70,7 +83,8 @@ class Scene:
         await send({"type": "http.response.body", "body": b"none"})
 
     async def connect(self, *sent: bytes) -> Wire:
-        connection, wire = Connection(self._config, self._state, {}, terms=self._terms), Wire()
+        connection = Connection(self._config, self._state, {}, terms=self.terms, turn=self._turn)
+        wire = Wire(connection)
         self._made.append(connection)
         connection.connection_made(wire)
         for part in sent:
@@ -128,21 +142,123 @@ async def test_silent_ones_go_before_idle_ones_and_those_before_senders(monkeypa
     scene.end()
 
 
+KNOWN = REQUEST.replace(b"/validate", b"/known")
+EXPECTING = KNOWN.replace(b"Host: a", b"Expect: 100-continue\r\nHost: a")
+TOLD = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"known":"abcd"}'
+LAST = TOLD.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+
+
 @pytest.mark.parametrize(
-    ("sent", "whole"),
+    ("sent", "asked"),
     [
-        ((MISSING + b"abcd",), [True]),
-        ((MISSING, b"abcd"), [False]),
-        ((MISSING + b"ab", b"cd"), [False]),
-        ((MISSING + b"abcd" + MISSING, b"abcd"), [True, False]),
+        ((KNOWN + b"abcd",), ["hand"]),
+        ((KNOWN[:20], KNOWN[20:] + b"abcd"), ["hand"]),
+        ((MISSING + b"abcd",), ["application"]),
+        ((KNOWN, b"abcd"), ["application"]),
+        ((KNOWN + b"ab", b"cd"), ["application"]),
+        ((EXPECTING + b"abcd",), ["application"]),
+        ((KNOWN + b"abcd", KNOWN + b"abcd"), ["hand", "hand"]),
+        ((KNOWN + b"abcd" + MISSING + b"abcd",), ["hand", "application"]),
+        ((MISSING + b"abcd" + KNOWN + b"abcd",), ["application", "application"]),
     ],
 )
-async def test_a_body_is_whole_only_where_all_of_it_came_with_its_request(
-    sent: tuple[bytes, ...], whole: list[bool]
+async def test_only_what_came_whole_and_first_is_asked_of_who_may_have_it_at_hand(
+    sent: tuple[bytes, ...], asked: list[str]
 ) -> None:
     scene = Scene()
-    await scene.connect(*sent)
-    assert scene.whole == whole
+    scene.answering.set()
+    wire = await scene.connect(*sent)
+    assert scene.asked == asked
+    assert len([one for one in wire.written if b" 100 " not in one]) == len(asked)
+    scene.end()
+
+
+async def test_an_answer_at_hand_is_one_write_and_the_connection_is_kept() -> None:
+    scene = Scene()
+    wire = await scene.connect(*[KNOWN + b"abcd"] * 3)
+    assert (wire.written, wire.closed) == ([TOLD] * 3, False)
+    scene.end()
+
+
+async def test_an_answer_at_hand_closes_where_the_client_or_the_end_of_the_listener_asks_for_it() -> None:
+    scene = Scene()
+    asking = await scene.connect(KNOWN.replace(b"Host: a", b"Host: a\r\nConnection: close") + b"abcd")
+    older = await scene.connect(KNOWN.replace(b"HTTP/1.1", b"HTTP/1.0") + b"abcd")
+    kept = await scene.connect(KNOWN + b"abcd")
+    scene.terms.draining = True
+    kept.connection.data_received(KNOWN + b"abcd")
+    late = await scene.connect(KNOWN + b"abcd")
+    assert [asking.written, older.written, kept.written, late.written] == [[LAST], [LAST], [TOLD, LAST], [LAST]]
+    assert [one.closed for one in (asking, older, kept, late)] == [True] * 4
+    scene.end()
+
+
+async def test_nobody_is_asked_for_who_has_hung_up_or_went_on_with_what_is_no_http() -> None:
+    scene = Scene()
+    gone, lost, odd, slow = [await scene.connect() for _ in range(4)]
+    lost.connection.data_received(KNOWN + b"abcd")
+    lost.connection.connection_lost(ConnectionResetError())
+    gone.connection.data_received(KNOWN + b"abcd")
+    gone.close()
+    odd.connection.data_received(KNOWN + b"abcd" + b"\x00\x01 no HTTP")
+    slow.connection.pause_writing()
+    slow.connection.data_received(KNOWN + b"abcd")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (scene.asked, gone.written, slow.written) == (["application"], [], [])
+    assert [one[:12] for one in odd.written] == [b"HTTP/1.1 400"]
+    scene.end()
+
+
+async def test_all_that_came_in_one_turn_is_judged_before_any_of_it_is_answered() -> None:
+    scene = Scene()
+    wires = [await scene.connect() for _ in range(3)]
+    for wire in wires:
+        wire.connection.data_received(KNOWN + b"abcd")
+        assert scene.asked == []
+    wires[0].hears = lambda: scene.asked.append("written")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert scene.asked == ["hand"] * 3 + ["written"]
+    assert [wire.written for wire in wires] == [[TOLD]] * 3
+    scene.end()
+
+
+@pytest.mark.case("SVC-011")
+@pytest.mark.parametrize(
+    ("sent", "due"),
+    [
+        ((), True),
+        ((KNOWN[:20],), True),
+        ((KNOWN + b"abcd",), False),
+        ((KNOWN + b"abcd", b"\r\n"), True),
+        ((KNOWN + b"abcd", KNOWN[:20]), True),
+        ((KNOWN + b"abcd" + KNOWN[:20],), True),
+        ((KNOWN + b"ab",), False),
+        ((MISSING + b"abcd", b"\r\n"), True),
+    ],
+)
+async def test_whoever_began_a_request_is_to_end_its_headers_in_time(
+    monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...], *, due: bool
+) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.01)
+    scene = Scene()
+    wire = await scene.connect(*sent)
+    await asyncio.sleep(0.1)
+    assert (wire.closed, scene.refused) == (due, Counter(late=1) if due else Counter())
+    scene.end()
+
+
+@pytest.mark.parametrize(
+    "sent", [(KNOWN, b"abcd"), (KNOWN + b"ab", b"c", b"d"), (KNOWN + b"ab", b"cd" + KNOWN + b"abcd")]
+)
+async def test_a_body_in_pieces_is_no_begun_header(monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...]) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.01)
+    scene = Scene()
+    wire = await scene.connect(*sent)
+    scene.answering.set()
+    await asyncio.sleep(0.1)
+    assert (bool(wire.written), wire.closed) == (True, False)
     scene.end()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
@@ -16,13 +16,14 @@ from controller.core.image import Digest
 from controller.core.policy import Uncovered
 from controller.core.reasons import Reason
 from controller.engine.decision import RECENT_SECONDS
-from controller.engine.gathering import GatherRequest
+from controller.engine.gathering import GatherRequest, Known
 from controller.engine.policies import PolicyStore
 from controller.telemetry import Metrics
 from controller.webhook.asgi import MAX_BODY_BYTES, Message, answer_seconds
 from controller.webhook.bodies import Bodies
 from controller.webhook.judging import Judge
 from controller.webhook.review import MAX_BYTES_ON_LOOP, ReviewEndpoint
+from controller.wire.admission import AdmissionRequest
 from controller.wire.policy import KINDS
 from tests.support import objects
 from tests.support.reviews import UID, Document, container, encoded, pod, review
@@ -37,12 +38,12 @@ class Registry:
     def __init__(self, *, seconds: float = 0, error: Exception | None = None) -> None:
         self.asked: list[GatherRequest] = []
         self._seconds = seconds
-        self._error = error
+        self.error = error
 
     async def __call__(self, request: GatherRequest) -> Evidence:
         self.asked.append(request)
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         try:
             async with asyncio.timeout_at(request.deadline):
                 await asyncio.sleep(self._seconds)
@@ -62,13 +63,21 @@ def store(*policies: Document) -> PolicyStore:
     return loaded
 
 
+@pytest.fixture(params=[True, False], ids=["at hand", "by the application"], autouse=True)
+def asked_first(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it holds whether or not an endpoint is asked first for what it has at hand, as connections do."""
+    monkeypatch.setattr(Server, "asks_first", request.param)
+
+
 class Server:
     """An endpoint with everything around it, and one request at a time."""
+
+    asks_first = True
 
     def __init__(self, policies: PolicyStore, registry: Registry, **judge: Any) -> None:
         self.metrics = Metrics.create()
         known: dict[str, Any] = {"namespace_labels": unlabelled, "uncovered": Uncovered.ALLOW, "now": lambda: NOW}
-        self._endpoint = ReviewEndpoint(
+        self.endpoint = ReviewEndpoint(
             Judge(snapshot=policies.current, gather=registry, **(known | judge)), self.metrics, Bodies()
         )
 
@@ -83,8 +92,12 @@ class Server:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": method, "path": "/validate", "query_string": query}
-        await self._endpoint(scope, receive, send)
+        scope = {"type": "http", "method": method, "path": "/validate", "query_string": query, "state": {}}
+        if self.asks_first and len(chunks) == 1:
+            answer = self.endpoint.at_hand(scope, chunks[0])
+            if answer is not None:
+                return 200, answer
+        await self.endpoint(scope, receive, send)
         start, body = sent
         assert (b"content-length", str(len(body["body"])).encode()) in start["headers"]
         return start["status"], body["body"]
@@ -102,6 +115,16 @@ ENFORCED = objects.policy(match={"images": objects.IMAGES})
 
 def pods(*images: str) -> Document:
     return pod(*(container(image, f"c{number}") for number, image in enumerate(images)))
+
+
+class AtHand(Registry):
+    """Knows all that is asked, or fails before anything is waited for."""
+
+    def __call__(self, request: GatherRequest) -> Awaitable[Evidence]:  # type: ignore[override]
+        self.asked.append(request)
+        if self.error is not None:
+            raise self.error
+        return Known(Evidence(digest=request.reference.digest))
 
 
 def findings(caplog: pytest.LogCaptureFixture) -> Sequence[Mapping[str, Any]]:
@@ -156,10 +179,11 @@ async def test_before_every_kind_was_loaded_everything_is_refused() -> None:
 @pytest.mark.parametrize(
     "error", [KeyError("secret-token"), RecursionError(), MemoryError(), ExceptionGroup("x", [OSError()])]
 )
+@pytest.mark.parametrize("registry", [Registry, AtHand])
 async def test_a_bug_while_judging_refuses_and_tells_only_the_log(
-    error: Exception, caplog: pytest.LogCaptureFixture
+    error: Exception, registry: type[Registry], caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = Server(store(ENFORCED), Registry(error=error))
+    server = Server(store(ENFORCED), registry(error=error))
     response = await server.ask(pods(IMAGE))
     assert (response["allowed"], response["status"]["code"]) == (False, 500)
     assert response["status"]["message"].startswith("InternalError: ")
@@ -168,6 +192,39 @@ async def test_a_bug_while_judging_refuses_and_tells_only_the_log(
     assert record.exc_info is not None
     assert record.message == "review"
     assert b"navicert_internal_errors_total 1.0" in server.metrics.render()
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "at_hand"),
+    [
+        ("POST", encoded(review(pods(IMAGE))), True),
+        ("PUT", encoded(review(pods(IMAGE))), False),
+        ("POST", encoded(review(pods(IMAGE), kind="Service")), False),
+        ("POST", b"{", False),
+        ("POST", encoded(review(pods(IMAGE), note="x" * MAX_BYTES_ON_LOOP)), False),
+    ],
+)
+def test_at_hand_are_answers_to_reviews_and_to_nothing_else(method: str, body: bytes, *, at_hand: bool) -> None:
+    server = Server(
+        store(objects.policy(match={"images": ["ghcr.io/others/*"]})), Registry(), labels_at_hand=lambda _: {}
+    )
+
+    async def ask() -> bytes | None:
+        return server.endpoint.at_hand({"method": method, "state": {}}, body)
+
+    answer = asyncio.run(ask())
+    assert (answer is not None) is at_hand
+    assert answer is None or json.loads(answer)["response"]["allowed"] is True
+
+
+@pytest.mark.case("SVC-007")
+async def test_what_breaks_outside_of_judging_breaks_for_one_request_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_body: bytes) -> AdmissionRequest:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("controller.webhook.review.parse_review", broken)
+    endpoint = Server(store(), Registry()).endpoint
+    assert endpoint.at_hand({"method": "POST", "state": {}}, encoded(review(pods(IMAGE)))) is None
 
 
 @pytest.mark.case("SVC-008")
@@ -373,7 +430,7 @@ async def test_a_body_that_never_ends_is_given_up_when_the_time_is_used_up() -> 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    endpoint = Server(store(), Registry())._endpoint
+    endpoint = Server(store(), Registry()).endpoint
     await endpoint({"method": "POST", "query_string": b"timeout=1s"}, never, send)
     assert sent[0]["status"] == 408
 
@@ -385,7 +442,7 @@ async def test_nothing_is_answered_to_a_client_that_has_hung_up() -> None:
     async def send(_message: Message) -> None:
         raise AssertionError("something was sent")
 
-    await Server(store(), Registry())._endpoint({"method": "POST"}, gone, send)
+    await Server(store(), Registry()).endpoint({"method": "POST"}, gone, send)
 
 
 @pytest.mark.parametrize(

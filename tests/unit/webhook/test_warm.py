@@ -18,11 +18,11 @@ from controller.engine.caching import CachingGatherer
 from controller.engine.evidence import Gatherer
 from controller.engine.policies import PolicyStore
 from controller.webhook.judging import Judge
-from controller.wire.admission import parse_review
 from controller.wire.policy import KINDS
 from tests.support import objects
+from tests.support.asking import ask
 from tests.support.foundry import BUILDER_ID, Foundry
-from tests.support.reviews import container, encoded, pod, review
+from tests.support.reviews import container, pod, review
 from tests.support.shelf import Shelf
 from tests.support.shelves import NOW, Shelves, attested
 
@@ -62,8 +62,7 @@ class Scene:
         """Whether it was admitted, and its line."""
         names = images or (f"ghcr.io/acme/shop@{self.shelf.subject}",)
         body = review(pod(*(container(image, f"c{number}") for number, image in enumerate(names))))
-        deadline = asyncio.get_running_loop().time() + SECONDS
-        answered = await self._judge.answer(parse_review(encoded(body)), deadline=deadline)
+        answered = await ask(self._judge, body, seconds=SECONDS)
         return json.loads(answered.body)["response"]["allowed"], msgspec.to_builtins(answered.line)
 
 
