@@ -87,7 +87,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._terms = terms
         self._turn = turn
-        self._reading = False
+        self._reading = self._lost = False
         self._next: tuple[RequestResponseCycle, ASGI3Application] | None = None  # begun by what is being read
         self._in_headers = False  # something came that may be part of headers, which are not complete
         self._headers_due: asyncio.TimerHandle | None = None
@@ -135,17 +135,26 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Answered: if it is kept alive, whatever comes next is a new request."""
+        """Answered: if it is kept alive, whatever comes next is a new request, and nothing is kept of this one."""
+        if self._lost:  # uvicorn tells that the latest request only
+            return
         super().on_response_complete()
+        if self._idle:
+            self.cycle.body = bytearray()
         if self._idle and not self.transport.is_closing():
             self._terms.enter(self, Stage.IDLE)
             self._await_rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, nor to the garbage collector: with its buffers a connection takes 200 KB."""
+        self._lost = True
         self._stop_waiting()
         self._terms.forget(self)
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        if self.cycle is not None:
+            self.cycle.on_response = _nothing
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Not before all that came together is read."""
@@ -162,8 +171,8 @@ class Connection(HttpToolsProtocol):
             self._turn.add(
                 Whole(
                     scope=cast("Scope", cycle.scope),
-                    body=bytes(cycle.body),
-                    waiting=lambda: not (cycle.disconnected or self.transport.is_closing()),
+                    body=cycle.body,
+                    waiting=lambda: not (self._lost or self.transport.is_closing()),
                     answer=partial(self._answer, cycle),
                     leave=partial(self._begin, cycle, app),
                 )
@@ -205,6 +214,10 @@ class Connection(HttpToolsProtocol):
         if self._headers_due is not None:
             self._headers_due.cancel()
             self._headers_due = None
+
+
+def _nothing() -> None:
+    """Follows an answer to who is gone."""
 
 
 def _names(transport: asyncio.Transport) -> Iterator[str]:

@@ -16,7 +16,7 @@ class Whole(NamedTuple):
     nobody is `waiting` any more."""
 
     scope: Scope
-    body: bytes
+    body: bytearray
     waiting: Callable[[], bool]
     answer: Callable[[bytes], None]
     leave: Callable[[], None]
@@ -38,7 +38,7 @@ class Turn:
     def _answer(self) -> None:
         came = [one for one in self._came if one.waiting()]
         self._came = []
-        answers = [self._at_hand(one.scope, one.body) for one in came]
+        answers = [self._at_hand(one.scope, bytes(one.body)) for one in came]
         for one, answer in zip(came, answers, strict=True):
             if answer is None:
                 one.leave()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -92,6 +94,9 @@ class Scene:
             for _ in range(5):
                 await asyncio.sleep(0)
         return wire
+
+    def forget(self) -> None:
+        self._made.clear()
 
     def end(self) -> None:
         for connection in self._made:
@@ -260,6 +265,69 @@ async def test_a_body_in_pieces_is_no_begun_header(monkeypatch: pytest.MonkeyPat
     await asyncio.sleep(0.1)
     assert (bool(wire.written), wire.closed) == (True, False)
     scene.end()
+
+
+@pytest.mark.parametrize(
+    "sent", [(), (KNOWN + b"abcd",), (MISSING + b"abcd",), (KNOWN,), (MISSING + b"abcd" + KNOWN + b"abcd",)]
+)
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+async def test_a_connection_that_is_gone_leaves_nothing_to_collect(
+    sent: tuple[bytes, ...], error: Exception | None
+) -> None:
+    scene = Scene()
+    scene.answering.set()
+    wire = await scene.connect(*sent)
+    connection = weakref.ref(wire.connection)
+    wire.connection.connection_lost(error)
+    scene.forget()
+    gc.disable()
+    try:
+        vars(wire).clear()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert connection() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+@pytest.mark.parametrize("path", [b"/known", b"/missing", b"/validate"])
+async def test_nothing_is_done_for_requests_whose_connection_is_lost_before_their_turn(
+    path: bytes, error: Exception | None
+) -> None:
+    scene = Scene()
+    wire = await scene.connect()
+    connection = weakref.ref(wire.connection)
+    wire.connection.data_received((REQUEST.replace(b"/validate", path) + b"abcd") * 3)
+    wire.connection.connection_lost(error)
+    written = wire.written
+    scene.forget()
+    gc.disable()
+    try:
+        vars(wire).clear()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (scene.asked, written, connection()) == ([], [], None)
+    finally:
+        gc.enable()
+
+
+async def test_an_answer_after_the_connection_was_lost_starts_nothing_and_keeps_nothing() -> None:
+    scene = Scene()
+    wire = await scene.connect((REQUEST + b"abcd") * 2)
+    connection = weakref.ref(wire.connection)
+    assert scene.asked == ["application"]
+    wire.connection.connection_lost(ConnectionResetError())
+    scene.forget()
+    scene.answering.set()
+    gc.disable()
+    try:
+        wire.__dict__.pop("connection")
+        for _ in range(8):
+            await asyncio.sleep(0)
+        assert (scene.asked, connection()) == (["application"], None)
+    finally:
+        gc.enable()
 
 
 async def answered(request: bytes) -> list[bytes]:
