@@ -5,6 +5,7 @@ Absolute figures depend on the machine and who else is using it; the ratios hold
 
 import asyncio
 import platform
+import sys
 from collections.abc import Iterable
 
 import uvloop
@@ -23,6 +24,7 @@ from tests.bench import (
     start,
     verification,
 )
+from tests.bench.interpreter import go_on_as_the_image_does
 from tests.bench.measure import Cost, Ratio
 
 
@@ -46,7 +48,7 @@ def report(
 
 
 def main() -> None:
-    print(f"Python {platform.python_version()} on {platform.machine()}")
+    print(f"Python {platform.python_version()} ({sys.executable}) on {platform.machine()}")
     report("Verification of one candidate", verification.measure())
     report("Verification of one bundle", oracle.measure())
     report("Judging one image", judgement.measure())
@@ -63,4 +65,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    go_on_as_the_image_does("tests.bench.run")
     main()
