@@ -35,7 +35,8 @@ from controller.engine.policies import Snapshot, Source
 from controller.kube.pullsecrets import PullSecrets
 from controller.settings import Address, Settings
 from controller.telemetry import Metrics, Outlet, Teller, configure_outlet
-from controller.webhook.app import AdmissionApp, Endpoint, status_app
+from controller.webhook.app import AdmissionApp, status_app
+from controller.webhook.asgi import Prompt
 from controller.webhook.bodies import Bodies
 from controller.webhook.connections import Terms
 from controller.webhook.judging import Judge
@@ -124,28 +125,21 @@ async def _serve(settings: Settings, outlet: Outlet) -> None:
         opened = await stack.enter_async_context(opening)
         metrics.watch_cache(opened.counts)
         tell = Teller(logging.getLogger(LOGGER), MESSAGE, outlet)
-        admissions = AdmissionApp(_endpoints(settings, known, opened, metrics, tell))
+        app = AdmissionApp(_endpoints(settings, known, opened, metrics, tell))
         _log.info("starting", extra={"version": __version__})
         announcer = Announcer(known.store.current, metrics.count_broken)
         await stack.enter_async_context(_beside(announcer.run(), certificate.run(), _settle_once(known)))
         terms = Terms(client_names=settings.client_names, refused=metrics.count_refused_connection)
         plain = Terms(client_names=frozenset(), refused=metrics.count_refused_connection)
-        app = status_app(unready=partial(_unready, known, plain), metrics=metrics)
+        shown = status_app(unready=partial(_unready, known, plain), metrics=metrics)
         await serve_listeners(
-            Listener(
-                serves="admission",
-                app=admissions,
-                at_hand=admissions.at_hand,
-                bound=admission,
-                tls=certificate.context,
-                terms=terms,
-            ),
-            Listener(serves="status", app=app, bound=status, tls=None, terms=plain),
+            Listener(serves="admission", app=app, bound=admission, tls=certificate.context, terms=terms),
+            Listener(serves="status", app=shown, bound=status, tls=None, terms=plain),
             drain_seconds=settings.drain_seconds,
         )
 
 
-def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metrics, tell: Tell) -> dict[str, Endpoint]:
+def _endpoints(settings: Settings, known: Known, opened: Opened, metrics: Metrics, tell: Tell) -> dict[str, Prompt]:
     """One for each path, over one client of registries."""
     current, find_access = known.store.current, opened.find_access
     labels = known.namespaces.labels

@@ -42,11 +42,11 @@ def _second(since_epoch: int) -> str:
 
 
 class Teller:
-    """Tells many lines of one message at level INFO, as a logger would that has nothing but the outlet.
+    """Tells many lines of one message at level INFO, as they are when the logger has nothing but the outlet.
 
     Lines are made and written in the next turn of the event loop, all of a turn together: nobody waits for them, and
-    making each by itself costs several times as much. A process that crashes loses those of its last turn. Belongs to
-    one event loop.
+    making each by itself costs several times as much. Other lines of that turn come before them; `time` is of when they
+    were told. A process that crashes loses those of its last turn. Belongs to one event loop.
     """
 
     def __init__(self, logger: logging.Logger, message: str, outlet: Outlet) -> None:
@@ -63,8 +63,13 @@ class Teller:
 
     def _write(self) -> None:
         told, self._told = self._told, []
-        name, message = self._logger.name, self._message
-        self._outlet.put([_render(created, "info", name, message, fields) + b"\n" for created, fields in told])
+        lines = []
+        for created, fields in told:
+            try:
+                lines.append(_render(created, "info", self._logger.name, self._message, fields) + b"\n")
+            except RecursionError:
+                self._outlet.dropped += 1
+        self._outlet.put(lines)
 
 
 def _render(created: float, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> bytes:

@@ -4,29 +4,18 @@ Neither answers for the other (SVC-012): who can reach the metrics can't ask for
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Protocol
 
 from controller.telemetry import CONTENT_TYPE, Metrics
-from controller.webhook.asgi import ASGIApp, Receive, Scope, Send, send_sentence
-
-
-class Endpoint(Protocol):
-    """An application for one path; `at_hand` is as webhook.asgi.AtHand."""
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
-
-    def at_hand(self, scope: Scope, body: bytes) -> bytes | None:
-        """The answer to one request, where it takes no waiting."""
+from controller.webhook.asgi import ASGIApp, Prompt, Receive, Scope, Send, send_sentence
 
 
 class AdmissionApp:
     """Each path goes straight to its endpoint; every other path is 404."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, endpoints: Mapping[str, Prompt]) -> None:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,10 +26,10 @@ class AdmissionApp:
         else:
             await endpoint(scope, receive, send)
 
-    def at_hand(self, scope: Scope, body: bytes) -> bytes | None:
+    def at_hand(self, scope: Scope, body: bytes, came: float) -> bytes | None:
         """As webhook.asgi.AtHand."""
         endpoint = self._endpoints.get(scope["path"])
-        return None if endpoint is None else endpoint.at_hand(scope, body)
+        return None if endpoint is None else endpoint.at_hand(scope, body, came)
 
 
 def status_app(*, unready: Callable[[], str | None], metrics: Metrics) -> ASGIApp:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qs
 
 from controller.webhook.bodies import Bodies
@@ -24,13 +24,25 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-AtHand = Callable[[Scope, bytes], bytes | None]
-"""The JSON to answer 200 with to a request that is whole, where nothing has to be waited for. None leaves the request
-to the application, which may find in the state of the scope what was begun. Must not raise."""
+AtHand = Callable[[Scope, bytes, float], bytes | None]
+"""The JSON to answer 200 with to a request that is whole, and came at a time (the loop's clock), where nothing has to
+be waited for. None leaves the request to the application, which may find in the state of the scope what was begun.
+Must not raise."""
 
 
-def never_at_hand(_scope: Scope, _body: bytes) -> None:
-    """Where the application answers all."""
+@runtime_checkable
+class Prompt(Protocol):
+    """An application that may know answers at once."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+
+    def at_hand(self, scope: Scope, body: bytes, came: float) -> bytes | None:
+        """As AtHand."""
+
+
+def never_at_hand(_scope: Scope, _body: bytes, _came: float) -> None:
+    """Where the application answers all by itself."""
 
 
 class Refused(Exception):

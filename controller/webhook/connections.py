@@ -172,6 +172,7 @@ class Connection(HttpToolsProtocol):
                 Whole(
                     scope=cast("Scope", cycle.scope),
                     body=cycle.body,
+                    came=self.loop.time(),
                     waiting=lambda: not (self._lost or self.transport.is_closing()),
                     answer=partial(self._answer, cycle),
                     leave=partial(self._begin, cycle, app),
@@ -184,10 +185,16 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _answer(self, cycle: RequestResponseCycle, content: bytes) -> None:
-        """As the cycle itself would: 200, with this JSON."""
-        cycle.response_started = cycle.response_complete = True
+        """As the cycle itself would: 200, with this JSON. What can't be answered is no connection any more."""
+        if self._lost:
+            return
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-        self.transport.write(_ANSWER % (len(content), closing, content))
+        try:
+            self.transport.write(_ANSWER % (len(content), closing, content))
+            cycle.response_complete = True
+        finally:
+            if not cycle.response_complete:
+                self.transport.abort()
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()

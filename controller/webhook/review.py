@@ -76,7 +76,11 @@ class ReviewEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: 200 with an answer; 400, 405, 408 or 413 with a sentence for what is no review."""
         try:
-            begun = scope.get("state", {}).pop(_BEGUN, None) or self._read(scope, receive)
+            begun = scope.get("state", {}).pop(_BEGUN, None)
+            if begun is None:
+                begun = self._read(scope, receive)
+            else:
+                await receive()  # lets go of the body, which was read
             answer = await begun
         except (MalformedReview, Refused) as error:
             self._metrics.count_malformed(self._name)
@@ -86,13 +90,12 @@ class ReviewEndpoint:
         else:
             await send_json(send, answer)
 
-    def at_hand(self, scope: Scope, body: bytes) -> bytes | None:
+    def at_hand(self, scope: Scope, body: bytes, came: float) -> bytes | None:
         """As webhook.asgi.AtHand: reviews that are judged by what is known, and what is no review is for `__call__`."""
         if scope["method"] != "POST" or len(body) > MAX_BYTES_ON_LOOP:
             return None
-        started = _clock()
         try:
-            begun = self._begin(parse_review(body), scope, started)
+            begun = self._begin(parse_review(body), scope, came)
         except Exception:  # noqa: BLE001 (others wait for answers, too: what breaks here breaks for itself in `__call__`)
             return None
         if isinstance(begun, bytes):

@@ -15,7 +15,7 @@ import uvicorn
 
 from controller.core.errors import MalformedDocument
 from controller.settings import Address
-from controller.webhook.asgi import MAX_SECONDS, ASGIApp, AtHand, never_at_hand
+from controller.webhook.asgi import MAX_SECONDS, ASGIApp, Prompt, never_at_hand
 from controller.webhook.connections import Connection, Terms
 from controller.webhook.turn import Turn
 
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class Listener:
     """An application and the socket it is served at, over TLS or in the clear, and the terms of its connections.
 
-    `at_hand` is asked before the application is.
+    An application that is Prompt is asked for what it has at hand first.
     """
 
     serves: str
@@ -42,7 +42,6 @@ class Listener:
     bound: socket.socket
     tls: ssl.SSLContext | None
     terms: Terms
-    at_hand: AtHand = never_at_hand
 
     @property
     def address(self) -> str:
@@ -90,7 +89,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, with a bound on the TLS handshake, which it has no setting for."""
-        terms, turn = self.listener.terms, Turn(self.listener.at_hand)
+        terms, app = self.listener.terms, self.listener.app
+        turn = Turn(app.at_hand if isinstance(app, Prompt) else never_at_hand)
         connection = partial(Connection, self.config, self.server_state, {}, terms=terms, turn=turn)
         tls: dict[str, Any] = (
             {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": GOODBYE_SECONDS}

@@ -105,6 +105,18 @@ async def test_a_line_that_is_told_is_as_one_that_is_logged() -> None:
     assert list(line) == list(logged)
 
 
+async def test_a_line_that_can_not_be_made_is_counted_and_costs_no_other() -> None:
+    told = Told()
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    for fields in ({"uid": "1"}, {"uid": nested}, {"uid": "3"}):
+        told.tell({"review": fields})
+    await asyncio.sleep(0)
+    assert [json.loads(line)["review"]["uid"] for line in told.lines()] == ["1", "3"]
+    assert told.outlet.dropped == 1
+
+
 async def test_nothing_is_told_below_the_level() -> None:
     told = Told(logging.WARNING)
     told.tell({"review": {}})

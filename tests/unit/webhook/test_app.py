@@ -40,8 +40,8 @@ class Validating:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 299, "headers": []})
 
-    def at_hand(self, scope: Scope, body: bytes) -> bytes | None:
-        return b"%b by %b" % (body, scope["method"].encode())
+    def at_hand(self, scope: Scope, body: bytes, came: float) -> bytes | None:
+        return b"%b by %b at %d" % (body, scope["method"].encode(), came)
 
 
 def status(*, ready: bool = True, metrics: Metrics | None = None) -> ASGIApp:
@@ -55,9 +55,9 @@ def status(*, ready: bool = True, metrics: Metrics | None = None) -> ASGIApp:
 async def test_the_admission_port_answers_validate_and_nothing_else(path: str) -> None:
     app = AdmissionApp({"/validate": Validating()})
     assert (await get(app, "/validate", "POST"))[0] == 299
-    assert app.at_hand({"path": "/validate", "method": "POST"}, b"asked") == b"asked by POST"
+    assert app.at_hand({"path": "/validate", "method": "POST"}, b"asked", 7) == b"asked by POST at 7"
     assert (await get(app, path))[0] == 404
-    assert app.at_hand({"path": path, "method": "POST"}, b"asked") is None
+    assert app.at_hand({"path": path, "method": "POST"}, b"asked", 7) is None
 
 
 @pytest.mark.case("SVC-012")

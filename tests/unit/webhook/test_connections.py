@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -67,7 +67,7 @@ class Scene:
         self._turn = Turn(self._at_hand)
         self.asked: list[str] = []  # of whom, in order: the hand or the application
 
-    def _at_hand(self, scope: Scope, body: bytes) -> bytes | None:
+    def _at_hand(self, scope: Scope, body: bytes, _came: float) -> bytes | None:
         if scope["path"] != "/known":
             return None
         self.asked.append("hand")
@@ -104,6 +104,13 @@ class Scene:
         self.answering.set()
 
 
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    made = Scene()
+    yield made
+    made.end()
+
+
 MISSING = REQUEST.replace(b"/validate", b"/missing")
 AT = {
     "silent": (),
@@ -116,35 +123,33 @@ AT = {
 
 @pytest.mark.parametrize("sent", AT.values(), ids=list(AT))
 async def test_over_the_limit_whoever_is_owed_nothing_makes_room(
-    monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...]
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...]
 ) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
-    scene = Scene()
     asking = await scene.connect(REQUEST + b"abcd")
     held = [await scene.connect(*sent) for _ in range(2)]
     newcomer = await scene.connect()
     assert [one.closed for one in (asking, *held, newcomer)] == [False, True, False, False]
     assert scene.refused == {"limit": 1}
-    scene.end()
 
 
-async def test_where_all_others_wait_for_answers_the_newcomer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_all_others_wait_for_answers_the_newcomer_is_closed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
-    scene = Scene()
     asking = [await scene.connect(REQUEST + b"abcd") for _ in range(2)]
     newcomer = await scene.connect()
     assert [one.closed for one in (*asking, newcomer)] == [False, False, True]
-    scene.end()
 
 
-async def test_silent_ones_go_before_idle_ones_and_those_before_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_ones_go_before_idle_ones_and_those_before_senders(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
-    scene = Scene()
     held = [await scene.connect(*AT[stage]) for stage in ("sending", "idle", "silent")]
     for expected in ([False, False, True], [False, True, True], [True, True, True]):
         await scene.connect(REQUEST + b"abcd")
         assert [one.closed for one in held] == expected
-    scene.end()
 
 
 KNOWN = REQUEST.replace(b"/validate", b"/known")
@@ -168,25 +173,20 @@ LAST = TOLD.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
     ],
 )
 async def test_only_what_came_whole_and_first_is_asked_of_who_may_have_it_at_hand(
-    sent: tuple[bytes, ...], asked: list[str]
+    scene: Scene, sent: tuple[bytes, ...], asked: list[str]
 ) -> None:
-    scene = Scene()
     scene.answering.set()
     wire = await scene.connect(*sent)
     assert scene.asked == asked
     assert len([one for one in wire.written if b" 100 " not in one]) == len(asked)
-    scene.end()
 
 
-async def test_an_answer_at_hand_is_one_write_and_the_connection_is_kept() -> None:
-    scene = Scene()
+async def test_an_answer_at_hand_is_one_write_and_the_connection_is_kept(scene: Scene) -> None:
     wire = await scene.connect(*[KNOWN + b"abcd"] * 3)
     assert (wire.written, wire.closed) == ([TOLD] * 3, False)
-    scene.end()
 
 
-async def test_an_answer_at_hand_closes_where_the_client_or_the_end_of_the_listener_asks_for_it() -> None:
-    scene = Scene()
+async def test_an_answer_at_hand_closes_where_the_client_or_the_end_of_the_listener_asks_for_it(scene: Scene) -> None:
     asking = await scene.connect(KNOWN.replace(b"Host: a", b"Host: a\r\nConnection: close") + b"abcd")
     older = await scene.connect(KNOWN.replace(b"HTTP/1.1", b"HTTP/1.0") + b"abcd")
     kept = await scene.connect(KNOWN + b"abcd")
@@ -195,11 +195,9 @@ async def test_an_answer_at_hand_closes_where_the_client_or_the_end_of_the_liste
     late = await scene.connect(KNOWN + b"abcd")
     assert [asking.written, older.written, kept.written, late.written] == [[LAST], [LAST], [TOLD, LAST], [LAST]]
     assert [one.closed for one in (asking, older, kept, late)] == [True] * 4
-    scene.end()
 
 
-async def test_nobody_is_asked_for_who_has_hung_up_or_went_on_with_what_is_no_http() -> None:
-    scene = Scene()
+async def test_nobody_is_asked_for_who_has_hung_up_or_went_on_with_what_is_no_http(scene: Scene) -> None:
     gone, lost, odd, slow = [await scene.connect() for _ in range(4)]
     lost.connection.data_received(KNOWN + b"abcd")
     lost.connection.connection_lost(ConnectionResetError())
@@ -212,11 +210,9 @@ async def test_nobody_is_asked_for_who_has_hung_up_or_went_on_with_what_is_no_ht
         await asyncio.sleep(0)
     assert (scene.asked, gone.written, slow.written) == (["application"], [], [])
     assert [one[:12] for one in odd.written] == [b"HTTP/1.1 400"]
-    scene.end()
 
 
-async def test_all_that_came_in_one_turn_is_judged_before_any_of_it_is_answered() -> None:
-    scene = Scene()
+async def test_all_that_came_in_one_turn_is_judged_before_any_of_it_is_answered(scene: Scene) -> None:
     wires = [await scene.connect() for _ in range(3)]
     for wire in wires:
         wire.connection.data_received(KNOWN + b"abcd")
@@ -226,7 +222,21 @@ async def test_all_that_came_in_one_turn_is_judged_before_any_of_it_is_answered(
     await asyncio.sleep(0)
     assert scene.asked == ["hand"] * 3 + ["written"]
     assert [wire.written for wire in wires] == [[TOLD]] * 3
-    scene.end()
+
+
+async def test_one_answer_that_can_not_be_written_closes_its_connection_and_no_other(scene: Scene) -> None:
+    wires = [await scene.connect() for _ in range(3)]
+
+    def broken() -> None:
+        raise MemoryError
+
+    wires[1].hears = broken
+    for wire in wires:
+        wire.connection.data_received(KNOWN + b"abcd")
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [(len(wire.written), wire.closed) for wire in wires] == [(1, False), (1, True), (1, False)]
 
 
 @pytest.mark.case("SVC-011")
@@ -244,27 +254,25 @@ async def test_all_that_came_in_one_turn_is_judged_before_any_of_it_is_answered(
     ],
 )
 async def test_whoever_began_a_request_is_to_end_its_headers_in_time(
-    monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...], *, due: bool
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...], *, due: bool
 ) -> None:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.01)
-    scene = Scene()
     wire = await scene.connect(*sent)
     await asyncio.sleep(0.1)
     assert (wire.closed, scene.refused) == (due, Counter(late=1) if due else Counter())
-    scene.end()
 
 
 @pytest.mark.parametrize(
     "sent", [(KNOWN, b"abcd"), (KNOWN + b"ab", b"c", b"d"), (KNOWN + b"ab", b"cd" + KNOWN + b"abcd")]
 )
-async def test_a_body_in_pieces_is_no_begun_header(monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...]) -> None:
+async def test_a_body_in_pieces_is_no_begun_header(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, sent: tuple[bytes, ...]
+) -> None:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.01)
-    scene = Scene()
     wire = await scene.connect(*sent)
     scene.answering.set()
     await asyncio.sleep(0.1)
     assert (bool(wire.written), wire.closed) == (True, False)
-    scene.end()
 
 
 @pytest.mark.parametrize(
@@ -272,9 +280,8 @@ async def test_a_body_in_pieces_is_no_begun_header(monkeypatch: pytest.MonkeyPat
 )
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 async def test_a_connection_that_is_gone_leaves_nothing_to_collect(
-    sent: tuple[bytes, ...], error: Exception | None
+    scene: Scene, sent: tuple[bytes, ...], error: Exception | None
 ) -> None:
-    scene = Scene()
     scene.answering.set()
     wire = await scene.connect(*sent)
     connection = weakref.ref(wire.connection)
@@ -293,9 +300,8 @@ async def test_a_connection_that_is_gone_leaves_nothing_to_collect(
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 @pytest.mark.parametrize("path", [b"/known", b"/missing", b"/validate"])
 async def test_nothing_is_done_for_requests_whose_connection_is_lost_before_their_turn(
-    path: bytes, error: Exception | None
+    scene: Scene, path: bytes, error: Exception | None
 ) -> None:
-    scene = Scene()
     wire = await scene.connect()
     connection = weakref.ref(wire.connection)
     wire.connection.data_received((REQUEST.replace(b"/validate", path) + b"abcd") * 3)
@@ -312,8 +318,7 @@ async def test_nothing_is_done_for_requests_whose_connection_is_lost_before_thei
         gc.enable()
 
 
-async def test_an_answer_after_the_connection_was_lost_starts_nothing_and_keeps_nothing() -> None:
-    scene = Scene()
+async def test_an_answer_after_the_connection_was_lost_starts_nothing_and_keeps_nothing(scene: Scene) -> None:
     wire = await scene.connect((REQUEST + b"abcd") * 2)
     connection = weakref.ref(wire.connection)
     assert scene.asked == ["application"]
@@ -330,35 +335,28 @@ async def test_an_answer_after_the_connection_was_lost_starts_nothing_and_keeps_
         gc.enable()
 
 
-async def answered(request: bytes) -> list[bytes]:
+async def answered(scene: Scene, request: bytes) -> list[bytes]:
     """What is written to a client, call by call."""
-    scene = Scene()
     scene.answering.set()
-    wire = await scene.connect(request)
-    scene.end()
-    return wire.written
+    return (await scene.connect(request)).written
 
 
-async def test_headers_and_body_of_an_answer_are_one_write_each_time() -> None:
-    (first,) = await answered(MISSING + b"abcd")
+async def test_headers_and_body_of_an_answer_are_one_write_each_time(scene: Scene) -> None:
+    (first,) = await answered(scene, MISSING + b"abcd")
     assert first.startswith(b"HTTP/1.1 404 ")
     assert first.endswith(b"\r\n\r\nnone")
-    assert await answered((MISSING + b"abcd") * 3) == [first] * 3
+    assert await answered(scene, (MISSING + b"abcd") * 3) == [first] * 3
 
 
-async def test_what_has_no_body_or_waits_for_one_is_written_at_once() -> None:
-    (head,) = await answered(MISSING.replace(b"POST", b"HEAD") + b"abcd")
+async def test_what_has_no_body_or_waits_for_one_is_written_at_once(scene: Scene) -> None:
+    (head,) = await answered(scene, MISSING.replace(b"POST", b"HEAD") + b"abcd")
     assert head.endswith(b"\r\n\r\n")
     continuing = MISSING.replace(b"Host: a", b"Expect: 100-continue\r\nHost: a")
-    scene = Scene()
     wire = await scene.connect(continuing.replace(b"/missing", b"/reading"))
     assert wire.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
     scene.answering.set()
-    scene.end()
 
 
-async def test_an_answer_that_breaks_off_is_written_as_far_as_it_came_and_closed() -> None:
-    scene = Scene()
+async def test_an_answer_that_breaks_off_is_written_as_far_as_it_came_and_closed(scene: Scene) -> None:
     wire = await scene.connect(MISSING.replace(b"/missing", b"/broken") + b"abcd")
     assert [wire.closed, len(wire.written)] == [True, 1]
-    scene.end()

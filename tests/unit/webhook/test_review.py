@@ -73,6 +73,7 @@ class Server:
     """An endpoint with everything around it, and one request at a time."""
 
     asks_first = True
+    waited = 0.0  # seconds since a request came
 
     def __init__(self, policies: PolicyStore, registry: Registry, **judge: Any) -> None:
         self.metrics = Metrics.create()
@@ -94,7 +95,7 @@ class Server:
 
         scope = {"type": "http", "method": method, "path": "/validate", "query_string": query, "state": {}}
         if self.asks_first and len(chunks) == 1:
-            answer = self.endpoint.at_hand(scope, chunks[0])
+            answer = self.endpoint.at_hand(scope, chunks[0], asyncio.get_running_loop().time() - self.waited)
             if answer is not None:
                 return 200, answer
         await self.endpoint(scope, receive, send)
@@ -210,7 +211,7 @@ def test_at_hand_are_answers_to_reviews_and_to_nothing_else(method: str, body: b
     )
 
     async def ask() -> bytes | None:
-        return server.endpoint.at_hand({"method": method, "state": {}}, body)
+        return server.endpoint.at_hand({"method": method, "state": {}}, body, asyncio.get_running_loop().time())
 
     answer = asyncio.run(ask())
     assert (answer is not None) is at_hand
@@ -224,7 +225,32 @@ async def test_what_breaks_outside_of_judging_breaks_for_one_request_alone(monke
 
     monkeypatch.setattr("controller.webhook.review.parse_review", broken)
     endpoint = Server(store(), Registry()).endpoint
-    assert endpoint.at_hand({"method": "POST", "state": {}}, encoded(review(pods(IMAGE)))) is None
+    assert endpoint.at_hand({"method": "POST", "state": {}}, encoded(review(pods(IMAGE))), 0.0) is None
+
+
+async def test_the_time_of_a_review_counts_from_when_it_came(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    registry = Registry(seconds=0.05)
+    server = Server(store(ENFORCED), registry)
+    server.waited = 3.0
+    started = asyncio.get_running_loop().time()
+    await server.ask(pods(IMAGE))
+    waited = 3.0 if Server.asks_first else 0.0
+    assert registry.asked[0].deadline == pytest.approx(started + 9 - waited, abs=1)
+    assert 1000 * (waited + 0.05) <= vars(caplog.records[-1])["review"]["ms"] <= 1000 * (waited + 2)
+
+
+@pytest.mark.case("POL-012")
+async def test_a_review_goes_by_the_policies_of_before_its_namespace_was_asked_for() -> None:
+    policies = store(ENFORCED)
+
+    async def looked_up(_namespace: str, _deadline: float) -> Mapping[str, str] | None:
+        policies.remove("ClusterSLSAPolicy", "", "production")
+        return {}
+
+    server = Server(policies, Registry(), namespace_labels=looked_up)
+    assert (await server.ask(pods(IMAGE)))["allowed"] is False
+    assert (await server.ask(pods(IMAGE)))["allowed"] is True
 
 
 @pytest.mark.case("SVC-008")
