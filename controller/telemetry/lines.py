@@ -46,7 +46,7 @@ class Teller:
 
     Lines are made and written in the next turn of the event loop, all of a turn together: nobody waits for them, and
     making each by itself costs several times as much. Other lines of that turn come before them; `time` is of when they
-    were told. A process that crashes loses those of its last turn. Belongs to one event loop.
+    were told. Belongs to one event loop.
     """
 
     def __init__(self, logger: logging.Logger, message: str, outlet: Outlet) -> None:

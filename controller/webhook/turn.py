@@ -1,7 +1,8 @@
 """The requests of one turn of the event loop, answered together.
 
-First all that came are read, then some are judged, then their answers are written, and so on: each step finds its own
-code in the processor's caches. One after the other costs a quarter more (DECISIONS.md, 41).
+First all that came are read, then some are judged, then what was told meanwhile is written, then their answers are, and
+so on: each step finds its own code in the processor's caches. One after the other costs a quarter more (DECISIONS.md,
+41).
 """
 
 import asyncio

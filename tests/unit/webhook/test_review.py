@@ -22,7 +22,7 @@ from controller.telemetry import Metrics
 from controller.webhook.asgi import MAX_BODY_BYTES, Message, answer_seconds
 from controller.webhook.bodies import Bodies
 from controller.webhook.judging import Judge
-from controller.webhook.review import MAX_BYTES_ON_LOOP, ReviewEndpoint
+from controller.webhook.review import MAX_BYTES_ON_LOOP, ReviewEndpoint, Tell
 from controller.wire.admission import AdmissionRequest
 from controller.wire.policy import KINDS
 from tests.support import objects
@@ -75,11 +75,11 @@ class Server:
     asks_first = True
     waited = 0.0  # seconds since a request came
 
-    def __init__(self, policies: PolicyStore, registry: Registry, **judge: Any) -> None:
+    def __init__(self, policies: PolicyStore, registry: Registry, *told: Tell, **judge: Any) -> None:
         self.metrics = Metrics.create()
         known: dict[str, Any] = {"namespace_labels": unlabelled, "uncovered": Uncovered.ALLOW, "now": lambda: NOW}
         self.endpoint = ReviewEndpoint(
-            Judge(snapshot=policies.current, gather=registry, **(known | judge)), self.metrics, Bodies()
+            Judge(snapshot=policies.current, gather=registry, **(known | judge)), self.metrics, Bodies(), *told
         )
 
     async def send(self, *chunks: bytes, query: bytes = b"timeout=10s", method: str = "POST") -> tuple[int, bytes]:
@@ -238,6 +238,16 @@ async def test_the_time_of_a_review_counts_from_when_it_came(caplog: pytest.LogC
     waited = 3.0 if Server.asks_first else 0.0
     assert registry.asked[0].deadline == pytest.approx(started + 9 - waited, abs=1)
     assert 1000 * (waited + 0.05) <= vars(caplog.records[-1])["review"]["ms"] <= 1000 * (waited + 2)
+
+
+async def test_an_answer_that_was_waited_for_leaves_after_what_is_told_of_it() -> None:
+    told: list[Mapping[str, Any]] = []
+
+    def tell(fields: Mapping[str, Any]) -> None:
+        asyncio.get_running_loop().call_soon(told.append, fields)
+
+    await Server(store(ENFORCED), Registry(), tell).ask(pods(IMAGE))
+    assert len(told) == 1
 
 
 @pytest.mark.case("POL-012")

@@ -1,4 +1,5 @@
-"""What came together is judged a while at a time: answers leave in between, in the order of their requests."""
+"""What came together is judged a while at a time: answers leave in between, in the order of their requests, and after
+what was told of them."""
 
 import asyncio
 from functools import partial
@@ -39,6 +40,8 @@ class Desk:
 
     def _at_hand(self, scope: Scope, body: bytes, came: float) -> bytes | None:
         self.noted.append(f"{body.decode()} judged")
+        if not self.came:
+            asyncio.get_running_loop().call_soon(self.noted.append, "told")
         self.came.append(came)
         until = asyncio.get_running_loop().time() + self._seconds
         while asyncio.get_running_loop().time() < until:
@@ -54,7 +57,7 @@ async def test_all_of_a_turn_are_judged_and_then_answered_or_left() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     judged = ["a judged", "unknown judged", "b judged"]
-    assert desk.noted == [*judged, "a answered yes", "unknown left", "b answered yes"]
+    assert desk.noted == [*judged, "told", "a answered yes", "unknown left", "b answered yes"]
     assert desk.came == [7.0] * 3
 
 
@@ -64,7 +67,7 @@ async def test_what_takes_long_lets_answers_leave_in_between() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert desk.noted == [
-        *("a judged", "b judged", "a answered yes", "b answered yes"),
+        *("a judged", "b judged", "told", "a answered yes", "b answered yes"),
         *("c judged", "d judged", "c answered yes", "d answered yes"),
     ]
 
