@@ -130,7 +130,7 @@ def test_without_memory_it_refuses_or_ends_and_never_admits(scene: Scene) -> Non
     process = scene.webhook.process
     with closing(scene.connection()) as kept:
         assert ask(kept, scene.good)["allowed"] is True
-    before = limit(process, resource.RLIMIT_AS, status_bytes(process, "VmSize") + 8 * MIB)
+    before = limit(process, resource.RLIMIT_AS, status_bytes(process, "VmSize") + 2 * MIB)
 
     def press(_number: int) -> bool | None:
         try:
