@@ -41,10 +41,6 @@ class Prompt(Protocol):
         """As AtHand."""
 
 
-def never_at_hand(_scope: Scope, _body: bytes, _came: float) -> None:
-    """Where the application answers all by itself."""
-
-
 class Refused(Exception):
     """The request is no review that can be answered as one."""
 

@@ -80,10 +80,10 @@ class Terms:
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, with a deadline for headers, and an end to keeping alive once the listener drains.
 
-    What comes whole goes to the listener's `turn`, which may know the answer, before the application is asked.
+    What comes whole goes to the listener's `turn`, if it has one, before the application is asked.
     """
 
-    def __init__(self, *arguments: Any, terms: Terms, turn: Turn, **named: Any) -> None:
+    def __init__(self, *arguments: Any, terms: Terms, turn: Turn | None, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._terms = terms
         self._turn = turn
@@ -165,7 +165,8 @@ class Connection(HttpToolsProtocol):
 
     def _hand_on(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """What is whole to who may have its answer at hand, and all else to the application."""
-        if cycle.more_body or cycle.waiting_for_100_continue or self.flow.write_paused:
+        unusual = cycle.more_body or cycle.waiting_for_100_continue or self.flow.write_paused
+        if self._turn is None or unusual:
             self._begin(cycle, app)
         else:
             self._turn.add(

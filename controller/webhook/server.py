@@ -15,7 +15,7 @@ import uvicorn
 
 from controller.core.errors import MalformedDocument
 from controller.settings import Address
-from controller.webhook.asgi import MAX_SECONDS, ASGIApp, Prompt, never_at_hand
+from controller.webhook.asgi import MAX_SECONDS, ASGIApp, Prompt
 from controller.webhook.connections import Connection, Terms
 from controller.webhook.turn import Turn
 
@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, with a bound on the TLS handshake, which it has no setting for."""
         terms, app = self.listener.terms, self.listener.app
-        turn = Turn(app.at_hand if isinstance(app, Prompt) else never_at_hand)
+        turn = Turn(app.at_hand) if isinstance(app, Prompt) else None
         connection = partial(Connection, self.config, self.server_state, {}, terms=terms, turn=turn)
         tls: dict[str, Any] = (
             {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": GOODBYE_SECONDS}

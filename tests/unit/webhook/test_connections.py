@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -91,8 +91,7 @@ class Scene:
         connection.connection_made(wire)
         for part in sent:
             connection.data_received(part)
-            for _ in range(5):
-                await asyncio.sleep(0)
+            await turns()
         return wire
 
     def forget(self) -> None:
@@ -102,6 +101,20 @@ class Scene:
         for connection in self._made:
             connection.connection_lost(None)
         self.answering.set()
+
+
+async def turns() -> None:
+    """Of the event loop, as many as anything here takes."""
+    for _ in range(8):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Whatever goes meanwhile goes by itself."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture
@@ -206,8 +219,7 @@ async def test_nobody_is_asked_for_who_has_hung_up_or_went_on_with_what_is_no_ht
     odd.connection.data_received(KNOWN + b"abcd" + b"\x00\x01 no HTTP")
     slow.connection.pause_writing()
     slow.connection.data_received(KNOWN + b"abcd")
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert (scene.asked, gone.written, slow.written) == (["application"], [], [])
     assert [one[:12] for one in odd.written] == [b"HTTP/1.1 400"]
 
@@ -275,6 +287,7 @@ async def test_a_body_in_pieces_is_no_begun_header(
     assert (bool(wire.written), wire.closed) == (True, False)
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize(
     "sent", [(), (KNOWN + b"abcd",), (MISSING + b"abcd",), (KNOWN,), (MISSING + b"abcd" + KNOWN + b"abcd",)]
 )
@@ -287,16 +300,12 @@ async def test_a_connection_that_is_gone_leaves_nothing_to_collect(
     connection = weakref.ref(wire.connection)
     wire.connection.connection_lost(error)
     scene.forget()
-    gc.disable()
-    try:
-        vars(wire).clear()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert connection() is None
-    finally:
-        gc.enable()
+    vars(wire).clear()
+    await turns()
+    assert connection() is None
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 @pytest.mark.parametrize("path", [b"/known", b"/missing", b"/validate"])
 async def test_nothing_is_done_for_requests_whose_connection_is_lost_before_their_turn(
@@ -308,16 +317,12 @@ async def test_nothing_is_done_for_requests_whose_connection_is_lost_before_thei
     wire.connection.connection_lost(error)
     written = wire.written
     scene.forget()
-    gc.disable()
-    try:
-        vars(wire).clear()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert (scene.asked, written, connection()) == ([], [], None)
-    finally:
-        gc.enable()
+    vars(wire).clear()
+    await turns()
+    assert (scene.asked, written, connection()) == ([], [], None)
 
 
+@pytest.mark.usefixtures("uncollected")
 async def test_an_answer_after_the_connection_was_lost_starts_nothing_and_keeps_nothing(scene: Scene) -> None:
     wire = await scene.connect((REQUEST + b"abcd") * 2)
     connection = weakref.ref(wire.connection)
@@ -325,14 +330,9 @@ async def test_an_answer_after_the_connection_was_lost_starts_nothing_and_keeps_
     wire.connection.connection_lost(ConnectionResetError())
     scene.forget()
     scene.answering.set()
-    gc.disable()
-    try:
-        wire.__dict__.pop("connection")
-        for _ in range(8):
-            await asyncio.sleep(0)
-        assert (scene.asked, connection()) == (["application"], None)
-    finally:
-        gc.enable()
+    vars(wire).clear()
+    await turns()
+    assert (scene.asked, connection()) == (["application"], None)
 
 
 async def answered(scene: Scene, request: bytes) -> list[bytes]:
